@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.24;
+
+// Contracts of packages that the deploy scripts deploy as they are.
+// solhint-disable-next-line no-unused-import
+import { AccessManager } from "@openzeppelin/contracts/access/manager/AccessManager.sol";

@@ -1,0 +1,698 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.24;
+
+import { AccessManaged } from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
+import { IERC20Metadata } from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Metadata.sol";
+import { IERC3156FlashBorrower } from "@openzeppelin/contracts/interfaces/IERC3156FlashBorrower.sol";
+import { IERC3156FlashLender } from "@openzeppelin/contracts/interfaces/IERC3156FlashLender.sol";
+import { ERC20, ERC20Permit, IERC20Permit } from "@openzeppelin/contracts/token/ERC20/extensions/ERC20Permit.sol";
+import { ERC4626, IERC20, IERC4626 } from "@openzeppelin/contracts/token/ERC20/extensions/ERC4626.sol";
+import { Multicall } from "@openzeppelin/contracts/utils/Multicall.sol";
+import { ReentrancyGuardTransient } from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+import { Math as OZMath } from "@openzeppelin/contracts/utils/math/Math.sol";
+import { SafeCast } from "@openzeppelin/contracts/utils/math/SafeCast.sol";
+import { SafeERC20 } from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
+import { SignatureChecker } from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
+import { FixedPointMathLib as Math } from "solady/src/utils/FixedPointMathLib.sol";
+import { IBuyer } from "./interfaces/IBuyer.sol";
+import { IInterestRateModel } from "./interfaces/IInterestRateModel.sol";
+import { ILiquidityBuffer } from "./interfaces/ILiquidityBuffer.sol";
+import { IVault } from "./interfaces/IVault.sol";
+import { PositionMath } from "./libraries/PositionMath.sol";
+import { BPS, INDEX_SCALE, WAD, WAD_PER_BPS } from "./libraries/Units.sol";
+
+/// @title Vault
+/// @notice What each function does, its units, roundings and errors: IVault.
+contract Vault is IVault, ERC4626, ERC20Permit, AccessManaged, Multicall, ReentrancyGuardTransient {
+    using PositionMath for uint256;
+    using SafeCast for uint256;
+    using SafeERC20 for IERC20;
+
+    uint256 internal constant MAX_MARKETS = 16;
+
+    /// @dev 1000 % a year, continuously compounded: no rate model can run away with the debt.
+    uint256 internal constant MAX_RATE_PER_SECOND_WAD = (10 * WAD) / uint256(365 days);
+
+    bytes32 internal constant AUTHORIZATION_TYPEHASH = keccak256(
+        "Authorization(address owner,address operator,bool allowed,uint256 nonce,uint256 deadline)"
+    );
+
+    bytes32 internal constant FLASH_LOAN_SUCCESS = keccak256("ERC3156FlashBorrower.onFlashLoan");
+
+    // ------------------------------------------------------------------------------------------------ storage
+
+    IInterestRateModel public immutable override interestRateModel;
+
+    address public override auctionHouse;
+    bool public override borrowPaused;
+    uint16 public override reserveShareBps;
+    uint16 public override bufferShareBps;
+
+    address public override buffer;
+
+    uint128 internal _idle;
+    uint128 internal _debtShares;
+
+    uint128 internal _indexE27 = uint128(INDEX_SCALE);
+    uint40 internal _accruedAt;
+
+    uint128 internal _reserves;
+    uint128 internal _bufferFees;
+
+    address[] internal _markets;
+    mapping(address collateral => Market) internal _market;
+    mapping(address collateral => mapping(address owner => Position)) internal _position;
+    mapping(address owner => mapping(address operator => bool)) public override isAuthorized;
+
+    constructor(
+        IERC20 asset_,
+        string memory name_,
+        string memory symbol_,
+        IInterestRateModel interestRateModel_,
+        address authority_
+    ) ERC4626(asset_) ERC20(name_, symbol_) ERC20Permit(name_) AccessManaged(authority_) {
+        if (address(interestRateModel_) == address(0) || authority_ == address(0)) revert ZeroAddress();
+        interestRateModel = interestRateModel_;
+        _accruedAt = uint40(block.timestamp);
+    }
+
+    modifier onlyAuctionHouse() {
+        if (msg.sender != auctionHouse) revert NotAllowed(msg.sender, auctionHouse);
+        _;
+    }
+
+    /// @dev Before anything that lets a position take more: only its owner and whom the owner authorised.
+    modifier onlyAuthorized(address owner) {
+        if (msg.sender != owner && !isAuthorized[owner][msg.sender]) revert NotAuthorized(msg.sender, owner);
+        _;
+    }
+
+    // ------------------------------------------------------------------------------------------------ lenders
+
+    /// @inheritdoc IERC4626
+    function deposit(
+        uint256 assets,
+        address receiver
+    ) public override(ERC4626, IERC4626) nonReentrant returns (uint256) {
+        _accrue();
+        return super.deposit(assets, receiver);
+    }
+
+    /// @inheritdoc IERC4626
+    function mint(uint256 shares, address receiver) public override(ERC4626, IERC4626) nonReentrant returns (uint256) {
+        _accrue();
+        return super.mint(shares, receiver);
+    }
+
+    /// @inheritdoc IERC4626
+    function withdraw(
+        uint256 assets,
+        address receiver,
+        address owner
+    ) public override(ERC4626, IERC4626) nonReentrant returns (uint256) {
+        _accrue();
+        return super.withdraw(assets, receiver, owner);
+    }
+
+    /// @inheritdoc IERC4626
+    function redeem(
+        uint256 shares,
+        address receiver,
+        address owner
+    ) public override(ERC4626, IERC4626) nonReentrant returns (uint256) {
+        _accrue();
+        return super.redeem(shares, receiver, owner);
+    }
+
+    /// @inheritdoc IERC3156FlashLender
+    /// @dev Free, as a transfer out and back costs the lenders nothing. Not locked: no figure of the vault changes, so
+    /// that inside the callback one may repay, deposit or borrow as at any other time.
+    function flashLoan(
+        IERC3156FlashBorrower receiver,
+        address token,
+        uint256 amount,
+        bytes calldata data
+    ) external override returns (bool) {
+        if (token != asset()) revert FlashLoanUnsupported(token);
+        if (amount > _idle) revert NotEnoughCash(amount, _idle);
+        IERC20(token).safeTransfer(address(receiver), amount);
+        if (receiver.onFlashLoan(msg.sender, token, amount, 0, data) != FLASH_LOAN_SUCCESS) {
+            revert FlashLoanRefused(address(receiver));
+        }
+        IERC20(token).safeTransferFrom(address(receiver), address(this), amount);
+        return true;
+    }
+
+    // ---------------------------------------------------------------------------------------------- borrowers
+
+    /// @inheritdoc IVault
+    function supplyCollateral(address collateral, uint256 amount, address owner) external override nonReentrant {
+        if (amount == 0) revert ZeroAmount();
+        if (owner == address(0)) revert ZeroAddress();
+        Market storage m = _listed(collateral);
+        Position storage p = _position[collateral][owner];
+
+        p.collateral = (p.collateral + amount).toUint112();
+        uint256 total = m.collateral + amount;
+        m.collateral = total.toUint128();
+        emit CollateralSupplied(collateral, owner, msg.sender, amount);
+
+        IERC20(collateral).safeTransferFrom(msg.sender, address(this), amount);
+        // a token that takes a fee would leave the last of the market's borrowers short
+        if (IERC20(collateral).balanceOf(address(this)) < total) revert TransferIncomplete(collateral);
+    }
+
+    /// @inheritdoc IVault
+    function withdrawCollateral(
+        address collateral,
+        uint256 amount,
+        address owner,
+        address receiver
+    ) external override nonReentrant onlyAuthorized(owner) {
+        if (amount == 0) revert ZeroAmount();
+        if (receiver == address(0)) revert ZeroAddress();
+        Market storage m = _listed(collateral);
+        Position storage p = _position[collateral][owner];
+
+        _takeCollateral(m, p, amount);
+        if (p.debtShares != 0) {
+            p.riskAt = uint32(block.timestamp);
+            _requireMaxLtv(m, p.collateral, uint256(p.debtShares).toAssetsUp(_accrue()));
+        }
+        emit CollateralWithdrawn(collateral, owner, receiver, msg.sender, amount);
+
+        IERC20(collateral).safeTransfer(receiver, amount);
+    }
+
+    /// @inheritdoc IVault
+    function borrow(
+        address collateral,
+        uint256 assets,
+        address owner,
+        address receiver
+    ) external override nonReentrant onlyAuthorized(owner) returns (uint256 debtShares) {
+        if (assets == 0) revert ZeroAmount();
+        if (receiver == address(0)) revert ZeroAddress();
+        if (borrowPaused) revert BorrowPaused();
+        uint256 index = _accrue();
+        if (assets > _idle) revert NotEnoughCash(assets, _idle);
+        debtShares = assets.toSharesUp(index);
+        _idle -= uint128(assets);
+        _debtShares = (_debtShares + debtShares).toUint128();
+        _addDebt(collateral, owner, index, debtShares);
+        emit Borrowed(collateral, owner, receiver, msg.sender, assets, debtShares);
+
+        IERC20(asset()).safeTransfer(receiver, assets);
+    }
+
+    /// @inheritdoc IVault
+    function repay(
+        address collateral,
+        uint256 assets,
+        address owner
+    ) external override nonReentrant returns (uint256 repaid, uint256 debtShares) {
+        if (assets == 0) revert ZeroAmount();
+        uint256 index = _accrue();
+        uint256 ownShares = _position[collateral][owner].debtShares;
+        uint256 debt = ownShares.toAssetsUp(index);
+        (repaid, debtShares) = assets < debt ? (assets, assets.toSharesDown(index)) : (debt, ownShares);
+        _repay(collateral, owner, index, repaid, debtShares);
+    }
+
+    /// @inheritdoc IVault
+    function repayShares(
+        address collateral,
+        uint256 debtShares,
+        address owner
+    ) external override nonReentrant returns (uint256 repaid) {
+        if (debtShares == 0) revert ZeroAmount();
+        uint256 index = _accrue();
+        debtShares = Math.min(debtShares, _position[collateral][owner].debtShares);
+        repaid = debtShares.toAssetsUp(index);
+        _repay(collateral, owner, index, repaid, debtShares);
+    }
+
+    /// @inheritdoc IVault
+    function setAuthorization(address operator, bool allowed) external override {
+        _setAuthorization(msg.sender, operator, allowed);
+    }
+
+    /// @inheritdoc IVault
+    function setAuthorizationWithSignature(
+        Authorization calldata authorization,
+        bytes calldata signature
+    ) external override {
+        if (block.timestamp > authorization.deadline) revert SignatureExpired(authorization.deadline);
+        if (authorization.nonce != _useNonce(authorization.owner)) revert BadSignature();
+        bytes32 digest = _hashTypedDataV4(
+            keccak256(
+                abi.encode(
+                    AUTHORIZATION_TYPEHASH,
+                    authorization.owner,
+                    authorization.operator,
+                    authorization.allowed,
+                    authorization.nonce,
+                    authorization.deadline
+                )
+            )
+        );
+        if (!SignatureChecker.isValidSignatureNowCalldata(authorization.owner, digest, signature))
+            revert BadSignature();
+        _setAuthorization(authorization.owner, authorization.operator, authorization.allowed);
+    }
+
+    /// @inheritdoc IVault
+    function accrueInterest() external override nonReentrant {
+        _accrue();
+    }
+
+    // --------------------------------------------------------------------------------- auction house and buffer
+
+    /// @inheritdoc IVault
+    function settle(
+        address collateral,
+        Fill[] calldata fills,
+        uint256 fee,
+        address payer,
+        address receiver,
+        bytes calldata data
+    ) external override nonReentrant onlyAuctionHouse returns (uint256[] memory debts) {
+        uint256 amount;
+        uint256 repaid;
+        (debts, amount, repaid) = _applyFills(collateral, fills, receiver);
+        uint256 cost = repaid + fee;
+        _idle = (_idle + cost).toUint128();
+        if (fee != 0) _bufferFees = (_bufferFees + fee).toUint128();
+        _writeOffUncovered(collateral, fills);
+
+        IERC20(collateral).safeTransfer(receiver, amount);
+        if (data.length != 0) IBuyer(payer).onBuy(collateral, amount, cost, data);
+        IERC20(asset()).safeTransferFrom(payer, address(this), cost);
+    }
+
+    /// @inheritdoc IVault
+    function payBounty(
+        address collateral,
+        address owner,
+        uint256 amount,
+        address receiver
+    ) external override nonReentrant onlyAuctionHouse {
+        _takeCollateral(_market[collateral], _position[collateral][owner], amount);
+        emit BountyPaid(collateral, owner, receiver, amount);
+        IERC20(collateral).safeTransfer(receiver, amount);
+    }
+
+    /// @inheritdoc IVault
+    function collectBufferFees() external override nonReentrant returns (uint256 assets) {
+        if (msg.sender != buffer) revert NotAllowed(msg.sender, buffer);
+        _accrue();
+        assets = Math.min(_bufferFees, _idle);
+        if (assets == 0) return 0;
+        _bufferFees -= uint128(assets);
+        _idle -= uint128(assets);
+        emit BufferFeesCollected(assets);
+        IERC20(asset()).safeTransfer(msg.sender, assets);
+    }
+
+    // --------------------------------------------------------------------------------------------- governance
+
+    /// @inheritdoc IVault
+    function link(address auctionHouse_, address buffer_) external override restricted {
+        if (auctionHouse != address(0)) revert AlreadyLinked();
+        if (auctionHouse_ == address(0) || buffer_ == address(0)) revert ZeroAddress();
+        auctionHouse = auctionHouse_;
+        buffer = buffer_;
+        emit Linked(auctionHouse_, buffer_);
+    }
+
+    /// @inheritdoc IVault
+    function setMarket(address collateral, MarketParameters calldata p) external override restricted {
+        Market storage m = _market[collateral];
+        uint256 lltvBps = m.lltvBps;
+        if (lltvBps == 0) {
+            if (collateral == asset() || collateral.code.length == 0) revert BadCollateral(collateral);
+            if (_markets.length == MAX_MARKETS) revert TooManyMarkets(MAX_MARKETS);
+            _markets.push(collateral);
+        } else if (p.lltvBps != lltvBps) {
+            revert LltvIsFixed(lltvBps);
+        }
+        if (p.maxLtvBps == 0 || p.maxLtvBps >= p.lltvBps || p.lltvBps >= BPS) revert BadLtv(p.maxLtvBps, p.lltvBps);
+        m.oracle = p.oracle;
+        m.maxLtvBps = p.maxLtvBps;
+        m.lltvBps = p.lltvBps;
+        m.borrowOracle = p.borrowOracle;
+        m.debtCeiling = p.debtCeiling;
+        m.minDebt = p.minDebt;
+        emit MarketSet(collateral, p);
+        // both must answer, or nobody could borrow or be sold
+        p.oracle.price();
+        p.borrowOracle.price();
+    }
+
+    /// @inheritdoc IVault
+    function setInterestShares(uint16 reserveShareBps_, uint16 bufferShareBps_) external override restricted {
+        if (uint256(reserveShareBps_) + bufferShareBps_ > BPS) {
+            revert BadInterestShares(reserveShareBps_, bufferShareBps_);
+        }
+        _accrue();
+        reserveShareBps = reserveShareBps_;
+        bufferShareBps = bufferShareBps_;
+        emit InterestSharesSet(reserveShareBps_, bufferShareBps_);
+    }
+
+    /// @inheritdoc IVault
+    function setBorrowPaused(bool paused) external override restricted {
+        borrowPaused = paused;
+        emit BorrowPausedSet(paused);
+    }
+
+    /// @inheritdoc IVault
+    function withdrawReserves(uint256 assets, address receiver) external override nonReentrant restricted {
+        if (receiver == address(0)) revert ZeroAddress();
+        _accrue();
+        uint256 available = Math.min(_reserves, _idle);
+        if (assets > available) revert NotEnoughCash(assets, available);
+        _reserves -= uint128(assets);
+        _idle -= uint128(assets);
+        emit ReservesWithdrawn(receiver, assets);
+        IERC20(asset()).safeTransfer(receiver, assets);
+    }
+
+    // ----------------------------------------------------------------------------------------------- internal
+
+    /// @dev Brings index, reserves and the buffer's fees up to now and returns the index.
+    function _accrue() internal returns (uint256 index) {
+        if (block.timestamp == _accruedAt) return _indexE27;
+        uint256 interest;
+        uint256 toReserves;
+        uint256 toBuffer;
+        (index, interest, toReserves, toBuffer) = _accrued();
+        _indexE27 = index.toUint128();
+        _accruedAt = uint40(block.timestamp);
+        if (interest == 0) return index;
+        _reserves = (_reserves + toReserves).toUint128();
+        _bufferFees = (_bufferFees + toBuffer).toUint128();
+        emit InterestAccrued(index, interest, toReserves, toBuffer);
+    }
+
+    function _takeCollateral(Market storage m, Position storage p, uint256 amount) internal {
+        if (amount > p.collateral) revert NotEnoughCollateral(amount, p.collateral);
+        p.collateral -= uint112(amount);
+        m.collateral -= uint128(amount);
+    }
+
+    /// @dev Books debt of a position and its market, and refuses what is above any of their limits.
+    function _addDebt(address collateral, address owner, uint256 index, uint256 debtShares) internal {
+        Market storage m = _listed(collateral);
+        Position storage p = _position[collateral][owner];
+        uint256 ownShares = p.debtShares + debtShares;
+        uint256 marketShares = m.debtShares + debtShares;
+        p.debtShares = ownShares.toUint112();
+        p.riskAt = uint32(block.timestamp);
+        m.debtShares = marketShares.toUint128();
+
+        uint256 debt = ownShares.toAssetsUp(index);
+        if (debt < m.minDebt) revert DebtTooSmall(debt, m.minDebt);
+        uint256 marketDebt = marketShares.toAssetsUp(index);
+        if (marketDebt > m.debtCeiling) revert DebtCeilingExceeded(marketDebt, m.debtCeiling);
+        _requireMaxLtv(m, p.collateral, debt);
+    }
+
+    function _repay(address collateral, address owner, uint256 index, uint256 assets, uint256 debtShares) internal {
+        Market storage m = _listed(collateral);
+        Position storage p = _position[collateral][owner];
+        if (p.debtShares == 0) revert NoDebt();
+
+        uint256 ownShares = p.debtShares - debtShares;
+        p.debtShares = uint112(ownShares);
+        m.debtShares -= uint128(debtShares);
+        _debtShares -= uint128(debtShares);
+        _idle = (_idle + assets).toUint128();
+
+        // a rest too small to be worth a keeper's gas would end as bad debt
+        uint256 rest = ownShares.toAssetsUp(index);
+        if (rest != 0 && rest < m.minDebt) revert DebtTooSmall(rest, m.minDebt);
+        emit Repaid(collateral, owner, msg.sender, assets, debtShares);
+
+        IERC20(asset()).safeTransferFrom(msg.sender, address(this), assets);
+    }
+
+    /// @dev Books the fills in positions, market and total debt.
+    function _applyFills(
+        address collateral,
+        Fill[] calldata fills,
+        address receiver
+    ) internal returns (uint256[] memory debts, uint256 amount, uint256 repaid) {
+        uint256 index = _accrue();
+        uint256 shares;
+        debts = new uint256[](fills.length);
+        for (uint256 i; i < fills.length; ++i) {
+            uint256 repaidShares;
+            (repaidShares, debts[i]) = _applyFill(collateral, fills[i], index);
+            amount += fills[i].collateral;
+            repaid += fills[i].repaid;
+            shares += repaidShares;
+            emit Settled(collateral, fills[i].owner, receiver, fills[i].collateral, fills[i].repaid, repaidShares);
+        }
+        Market storage m = _market[collateral];
+        m.collateral = (m.collateral - amount).toUint128();
+        m.debtShares = (m.debtShares - shares).toUint128();
+        _debtShares = (_debtShares - shares).toUint128();
+    }
+
+    /// @dev Position only; the caller sums up the totals.
+    function _applyFill(
+        address collateral,
+        Fill calldata fill,
+        uint256 index
+    ) internal returns (uint256 repaidShares, uint256 debt) {
+        Position storage p = _position[collateral][fill.owner];
+        if (fill.collateral > p.collateral) revert NotEnoughCollateral(fill.collateral, p.collateral);
+        uint256 shares = p.debtShares;
+        debt = shares.toAssetsUp(index);
+        repaidShares = fill.repaid < debt ? fill.repaid.toSharesDown(index) : shares;
+        p.collateral -= uint112(fill.collateral);
+        p.debtShares = uint112(shares - repaidShares);
+        debt = (shares - repaidShares).toAssetsUp(index);
+    }
+
+    /// @dev Only a position that was insolvent can end with debt and no collateral.
+    function _writeOffUncovered(address collateral, Fill[] calldata fills) internal {
+        for (uint256 i; i < fills.length; ++i) {
+            Position storage p = _position[collateral][fills[i].owner];
+            if (p.collateral == 0 && p.debtShares != 0) _writeOff(collateral, fills[i].owner, p);
+        }
+    }
+
+    /// @dev Reserves bear a loss first, then the buffer, then the lenders, by what they are owed and no longer backed.
+    function _writeOff(address collateral, address owner, Position storage p) internal {
+        uint256 shares = p.debtShares;
+        uint256 debt = shares.toAssetsUp(_indexE27);
+        p.debtShares = 0;
+        _market[collateral].debtShares -= uint128(shares);
+        _debtShares -= uint128(shares);
+
+        uint256 fromReserves = Math.min(debt, _reserves);
+        _reserves -= uint128(fromReserves);
+        // what the buffer has earned and left here is its money as much as its cash
+        uint256 fromFees = Math.min(debt - fromReserves, _bufferFees);
+        _bufferFees -= uint128(fromFees);
+        uint256 fromBuffer = fromFees;
+        uint256 rest = debt - fromReserves - fromFees;
+        if (rest != 0) {
+            uint256 paid = ILiquidityBuffer(buffer).cover(rest);
+            _idle = (_idle + paid).toUint128();
+            fromBuffer += paid;
+        }
+        emit WrittenOff(collateral, owner, debt, shares, fromReserves, fromBuffer, debt - fromReserves - fromBuffer);
+    }
+
+    function _setAuthorization(address owner, address operator, bool allowed) internal {
+        isAuthorized[owner][operator] = allowed;
+        emit AuthorizationSet(owner, operator, allowed);
+    }
+
+    /// @inheritdoc ERC4626
+    function _deposit(address caller, address receiver, uint256 assets, uint256 shares) internal override {
+        _idle = (_idle + assets).toUint128();
+        super._deposit(caller, receiver, assets, shares);
+    }
+
+    /// @inheritdoc ERC4626
+    function _withdraw(
+        address caller,
+        address receiver,
+        address owner,
+        uint256 assets,
+        uint256 shares
+    ) internal override {
+        _idle = (_idle - assets).toUint128();
+        super._withdraw(caller, receiver, owner, assets, shares);
+    }
+
+    // ------------------------------------------------------------------------------------------ internal views
+
+    function _listed(address collateral) internal view returns (Market storage m) {
+        m = _market[collateral];
+        if (m.lltvBps == 0) revert MarketNotListed(collateral);
+    }
+
+    function _requireMaxLtv(Market storage m, uint256 collateral, uint256 debt) internal view {
+        uint256 ltvWad = collateral.ltvWadUp(debt, m.borrowOracle.price());
+        uint256 maxLtvWad = m.maxLtvBps * WAD_PER_BPS;
+        if (ltvWad > maxLtvWad) revert LtvTooHigh(ltvWad, maxLtvWad);
+    }
+
+    /// @dev Index and interest as of now, from what is stored.
+    function _accrued() internal view returns (uint256 index, uint256 interest, uint256 toReserves, uint256 toBuffer) {
+        index = _indexE27;
+        uint256 elapsed = block.timestamp - _accruedAt;
+        uint256 debtShares = _debtShares;
+        if (elapsed == 0 || debtShares == 0) return (index, 0, 0, 0);
+
+        uint256 debt = debtShares.toAssetsDown(index);
+        uint256 utilisationWad = debt == 0 ? 0 : Math.fullMulDiv(debt, WAD, debt + _idle);
+        uint256 rateWad = Math.min(interestRateModel.borrowRatePerSecondWad(utilisationWad), MAX_RATE_PER_SECOND_WAD);
+        index = Math.fullMulDiv(index, uint256(Math.expWad(int256(rateWad * elapsed))), WAD);
+        interest = debtShares.toAssetsDown(index) - debt;
+        toReserves = (interest * reserveShareBps) / BPS;
+        toBuffer = (interest * bufferShareBps) / BPS;
+    }
+
+    /// @inheritdoc ERC4626
+    function _convertToShares(uint256 assets, OZMath.Rounding rounding) internal view override returns (uint256) {
+        return _mulDiv(assets, totalSupply() + 10 ** _decimalsOffset(), totalAssets() + 1, rounding);
+    }
+
+    /// @inheritdoc ERC4626
+    function _convertToAssets(uint256 shares, OZMath.Rounding rounding) internal view override returns (uint256) {
+        return _mulDiv(shares, totalAssets() + 1, totalSupply() + 10 ** _decimalsOffset(), rounding);
+    }
+
+    function _mulDiv(uint256 x, uint256 y, uint256 d, OZMath.Rounding rounding) internal pure returns (uint256) {
+        return rounding == OZMath.Rounding.Ceil ? Math.fullMulDivUp(x, y, d) : Math.fullMulDiv(x, y, d);
+    }
+
+    /// @dev Ten to the three virtual shares an asset unit make inflating the first deposit cost a thousand times its prey.
+    function _decimalsOffset() internal pure override returns (uint8) {
+        return 3;
+    }
+
+    // ------------------------------------------------------------------------------------------------- views
+
+    /// @inheritdoc IVault
+    function markets() external view override returns (address[] memory) {
+        return _markets;
+    }
+
+    /// @inheritdoc IVault
+    function market(address collateral) external view override returns (Market memory) {
+        return _market[collateral];
+    }
+
+    /// @inheritdoc IVault
+    function position(address collateral, address owner) external view override returns (Position memory) {
+        return _position[collateral][owner];
+    }
+
+    /// @inheritdoc IVault
+    function snapshot(
+        address collateral,
+        address[] calldata owners
+    )
+        external
+        view
+        override
+        returns (uint256 priceE36, uint256 lltvBps, uint256 minDebt, PositionState[] memory positions)
+    {
+        Market storage m = _listed(collateral);
+        priceE36 = m.oracle.price();
+        lltvBps = m.lltvBps;
+        minDebt = m.minDebt;
+        (uint256 index, , , ) = _accrued();
+        positions = new PositionState[](owners.length);
+        for (uint256 i; i < owners.length; ++i) {
+            Position storage p = _position[collateral][owners[i]];
+            positions[i] = PositionState(p.collateral, uint256(p.debtShares).toAssetsUp(index), p.riskAt);
+        }
+    }
+
+    /// @inheritdoc IVault
+    function debtOf(address collateral, address owner) external view override returns (uint256) {
+        (uint256 index, , , ) = _accrued();
+        return uint256(_position[collateral][owner].debtShares).toAssetsUp(index);
+    }
+
+    /// @inheritdoc IVault
+    function idle() external view override returns (uint256) {
+        return _idle;
+    }
+
+    /// @inheritdoc IVault
+    function indexE27() external view override returns (uint256 index) {
+        (index, , , ) = _accrued();
+    }
+
+    /// @inheritdoc IVault
+    function totalDebt() external view override returns (uint256) {
+        (uint256 index, , , ) = _accrued();
+        return uint256(_debtShares).toAssetsDown(index);
+    }
+
+    /// @inheritdoc IVault
+    function totalDebtShares() external view override returns (uint256) {
+        return _debtShares;
+    }
+
+    /// @inheritdoc IVault
+    function reserves() external view override returns (uint256) {
+        (, , uint256 toReserves, ) = _accrued();
+        return _reserves + toReserves;
+    }
+
+    /// @inheritdoc IVault
+    function bufferFees() external view override returns (uint256) {
+        (, , , uint256 toBuffer) = _accrued();
+        return _bufferFees + toBuffer;
+    }
+
+    /// @inheritdoc IERC4626
+    /// @dev Cash and debts, less what reserves and the buffer are owed of them.
+    function totalAssets() public view override(ERC4626, IERC4626) returns (uint256) {
+        (uint256 index, , uint256 toReserves, uint256 toBuffer) = _accrued();
+        uint256 owned = uint256(_idle) + uint256(_debtShares).toAssetsDown(index);
+        uint256 owed = uint256(_reserves) + toReserves + _bufferFees + toBuffer;
+        return Math.zeroFloorSub(owned, owed);
+    }
+
+    /// @inheritdoc IERC4626
+    function maxWithdraw(address owner) public view override(ERC4626, IERC4626) returns (uint256) {
+        return Math.min(super.maxWithdraw(owner), _idle);
+    }
+
+    /// @inheritdoc IERC4626
+    function maxRedeem(address owner) public view override(ERC4626, IERC4626) returns (uint256) {
+        return Math.min(super.maxRedeem(owner), _convertToShares(_idle, OZMath.Rounding.Floor));
+    }
+
+    /// @inheritdoc IERC3156FlashLender
+    function maxFlashLoan(address token) external view override returns (uint256) {
+        return token == asset() ? _idle : 0;
+    }
+
+    /// @inheritdoc IERC3156FlashLender
+    function flashFee(address token, uint256) external view override returns (uint256) {
+        if (token != asset()) revert FlashLoanUnsupported(token);
+        return 0;
+    }
+
+    /// @inheritdoc IERC20Permit
+    function nonces(address owner) public view override(ERC20Permit, IERC20Permit) returns (uint256) {
+        return super.nonces(owner);
+    }
+
+    /// @inheritdoc IERC20Metadata
+    function decimals() public view override(ERC20, ERC4626, IERC20Metadata) returns (uint8) {
+        return super.decimals();
+    }
+}

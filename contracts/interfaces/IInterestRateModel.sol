@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.24;
+
+/// @title Borrow rate from utilisation
+interface IInterestRateModel {
+    /// @notice The borrow rate per second, as a fraction scaled by 1e18 (Wad), continuously compounded.
+    /// @param utilisationWad Debt over debt and idle cash, scaled by 1e18; from 0 to 1e18.
+    /// @dev Must be pure arithmetic on immutables that can't revert: a vault calls it whenever interest accrues.
+    function borrowRatePerSecondWad(uint256 utilisationWad) external view returns (uint256 ratePerSecondWad);
+}

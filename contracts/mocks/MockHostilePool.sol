@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.24;
+
+import { Address } from "@openzeppelin/contracts/utils/Address.sol";
+
+/// @notice Stands where a Uniswap v3 pool does and makes the calls that it was told to in place of a swap.
+contract MockHostilePool {
+    using Address for address;
+
+    struct Call {
+        address target;
+        bytes data;
+    }
+
+    Call[] private calls;
+
+    function setCalls(Call[] calldata calls_) external {
+        delete calls;
+        for (uint256 i; i < calls_.length; ++i) calls.push(calls_[i]);
+    }
+
+    /// @notice Claims to have taken all that was offered, and passes on what reverts.
+    function swap(address, bool, int256 amount, uint160, bytes calldata) external returns (int256, int256) {
+        for (uint256 i; i < calls.length; ++i) {
+            calls[i].target.functionCall(calls[i].data);
+        }
+        return (amount, amount);
+    }
+}

@@ -1,0 +1,18 @@
+import { mainnet } from "./mainnet";
+import { type NetworkParameters } from "./types";
+
+/** What the mock feeds and the pools of `000_mocks` start at, USD for a whole collateral. */
+export const mockPrices: Readonly<Record<string, number>> = { ETH: 2000, BTC: 40_000 };
+
+/** Mainnet's parameters on a chain of our own, with what `000_mocks` deploys in place of mainnet's contracts. */
+export const hardhat: NetworkParameters = {
+  ...mainnet,
+  chainId: 31_337,
+  loanAsset: { token: "USDC", feed: { address: "UsdcUsdFeed", maxAge: 90_000 } },
+  uniswapV3Factory: "UniswapV3Factory",
+  markets: mainnet.markets.map((market) => ({
+    ...market,
+    collateral: `W${market.name}`,
+    feed: { address: market.name === "ETH" ? "EthUsdFeed" : "BtcUsdFeed", maxAge: market.feed.maxAge },
+  })),
+};

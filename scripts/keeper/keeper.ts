@@ -1,0 +1,337 @@
+import type { Logger } from "pino";
+
+import { Follower } from "./book/Follower";
+import type { KeeperEvent } from "./book/events";
+import type { Block } from "./chain/block";
+import { readVault } from "./chain/contracts";
+import { MarketReader, type MarketState, type ProtocolAddresses } from "./chain/MarketReader";
+import { Reads } from "./chain/Reads";
+import type { Rpc } from "./chain/rpc";
+import type { Coordination } from "./coordination/Coordination";
+import { jobOf } from "./jobs";
+import type { Metrics } from "./metrics/Metrics";
+import { MissedAuctions } from "./MissedAuctions";
+import { type Job, type Outcome, Sender, type SenderConfig, type Signer } from "./sender/Sender";
+import type { Store } from "./store/Store";
+import { decide } from "./strategy/decide";
+import type { Decision, MarketView, Policy } from "./strategy/view";
+import { UniswapV3Venue } from "./venues/UniswapV3Venue";
+import type { VenueQuote } from "./venues/Venue";
+
+/** What a keeper has to know. Addresses checksummed. */
+export interface KeeperConfig {
+  addresses: ProtocolAddresses & { flashLiquidator: string };
+  /** The Uniswap v3 pool that each collateral is sold on. One without a pool is started and absorbed, but not bought. */
+  pools: ReadonlyMap<string, string>;
+  /** The block in which the vault was deployed, or one before it. */
+  fromBlock: number;
+  /** The most blocks to ask logs for at once. */
+  logChunk: number;
+  /** What gas costs: the market whose collateral is the chain's own coin, or loan asset for a wei, scaled by 1e36. */
+  weiPrice: { market: string } | { fixedE36: bigint };
+  policy: Policy;
+  sender: SenderConfig;
+  /** Where profits go. */
+  profitReceiver: string;
+  /** The most transactions in one block. */
+  maxActions: number;
+  /** Blocks between two checks of the book's sums against the vault's; a checkpoint is written after each. */
+  checkBlocks: number;
+  /** Decide, but send nothing. */
+  dryRun: boolean;
+}
+
+/** What a keeper works with. */
+export interface KeeperDeps {
+  rpc: Rpc;
+  signer: Signer;
+  config: KeeperConfig;
+  store: Store;
+  metrics: Metrics;
+  coordination: Coordination;
+  log: Logger;
+}
+
+/** A transaction that the node accepted. */
+export interface Action {
+  decision: Decision;
+  nonce: number;
+  hash: string;
+}
+
+/** A block's markets, and what a wei is worth in loan asset, scaled by 1e36, where that is known. */
+interface Observed {
+  views: MarketView[];
+  weiPriceE36: bigint | undefined;
+}
+
+/** How often the depth of a quiet market is looked at, in blocks. */
+const DEPTH_BLOCKS = 10;
+/** The most blocks for which a job that keeps failing is left alone. */
+const LONGEST_REST = 32;
+
+/**
+ * The keeper. It is given one block after the other and does all that there is to do at each; it waits for the node to
+ * take its transactions, never for them to be mined. It decides by nothing but the chain's state as of that block.
+ */
+export class Keeper {
+  private readonly follower: Follower;
+  private readonly sender: Sender;
+  private readonly missed: MissedAuctions;
+  private readonly markets: MarketReader[] = [];
+  /** Jobs that failed their simulation: how often in a row, and the block before which they aren't tried again. */
+  private readonly resting = new Map<string, { failures: number; until: number }>();
+  private weiPriceE36: bigint | undefined;
+  private isOpen = false;
+
+  constructor(private readonly deps: KeeperDeps) {
+    const { rpc, config, signer, store, metrics } = deps;
+    this.follower = new Follower(rpc, { ...config, ...config.addresses });
+    this.sender = new Sender(rpc, signer, config.sender, store);
+    this.missed = new MissedAuctions(store, metrics);
+  }
+
+  /**
+   * Does what there is to do at `block`, the latest one. Blocks may be left out.
+   * @param options.observeOnly Keeps the book up to date but sends nothing, for a node that lags.
+   * @returns What was sent.
+   * @throws SpillwayError `RPC_UNREACHABLE`, `RPC_ERROR`, `BAD_CONFIG`; the next call takes up where the last good one
+   * ended.
+   */
+  async onBlock(block: Block, { observeOnly = false } = {}): Promise<Action[]> {
+    const { metrics, config } = this.deps;
+    const stopTimer = metrics.blockSeconds.startTimer();
+    if (!this.isOpen) await this.open(block);
+    if (await this.follower.undoReorg(block)) {
+      metrics.reorgs.inc();
+      this.sender.recount();
+      this.deps.log.warn({ block: block.number }, "a reorganisation was undone");
+    }
+    await this.follower.catchUp(block);
+    const observed = await this.observe(block);
+    const actions = await this.act(observed, block, observeOnly);
+    if (block.number % config.checkBlocks === 0) await this.check(block);
+
+    metrics.head.set(block.number);
+    metrics.positions.set(this.follower.book.size);
+    metrics.pending.set(this.sender.pendingCount);
+    metrics.nonce.set(this.sender.nonce);
+    stopTimer();
+    return actions;
+  }
+
+  /** Writes a checkpoint to go on from after a restart. */
+  save(): void {
+    const checkpoint = this.follower.checkpoint();
+    if (checkpoint !== undefined) this.deps.store.saveCheckpoint(checkpoint);
+  }
+
+  private async open(block: Block): Promise<void> {
+    const { config, store, log } = this.deps;
+    await this.openMarkets(block);
+    await this.sender.open(block);
+    const checkpoint = store.loadCheckpoint();
+    const restored = checkpoint !== undefined && (await this.follower.restore(checkpoint, block));
+    log.info(
+      { markets: this.markets.length, from: restored ? checkpoint.block : config.fromBlock },
+      "reading the book",
+    );
+    this.isOpen = true;
+  }
+
+  private async openMarkets(block: Block): Promise<void> {
+    const { rpc, config } = this.deps;
+    const { addresses, pools } = config;
+    const reads = new Reads(block.number);
+    const collaterals = reads.call(readVault.markets(addresses.vault));
+    const asset = reads.call(readVault.asset(addresses.vault));
+    await reads.send(rpc);
+    for (const collateral of collaterals.value()) {
+      if (this.markets.some((market) => market.collateral === collateral)) continue;
+      const pool = pools.get(collateral);
+      const venue =
+        pool === undefined ? undefined : await UniswapV3Venue.open(rpc, block.number, pool, collateral, asset.value());
+      this.markets.push(await MarketReader.open(rpc, block, addresses, collateral, venue));
+    }
+  }
+
+  // ------------------------------------------------------------------------------------------------ observe
+
+  /** Brings the book up to `block` and reads the markets at it: one round trip, and one more where there is work. */
+  private async observe(block: Block): Promise<Observed> {
+    const { rpc, config, metrics } = this.deps;
+    const { book } = this.follower;
+    const reads = new Reads(block.number);
+    const readEvents = this.follower.read(reads, block);
+    const readOutcomes = this.sender.read(reads);
+    const index = reads.call(readVault.indexE27(config.addresses.vault));
+    const states = this.markets.map((market) => ({
+      market,
+      state: market.read(reads, this.needsDepth(market, block)),
+    }));
+    await reads.send(rpc);
+
+    await this.digest(readEvents(), block);
+    await this.settle(readOutcomes(), block);
+    const indexE27 = index.value();
+    const known: { market: MarketReader; state: MarketState }[] = [];
+    for (const { market, state: readState } of states) {
+      const state = readState();
+      if (state === undefined) this.missed.explainAll(book.inAuction(market.collateral), "price-unavailable");
+      else known.push({ market, state });
+    }
+    const weiPriceE36 = this.weiPrice(known);
+
+    const more = new Reads(block.number);
+    const busy = known.map(({ market, state }) => {
+      const { collateral } = market;
+      const readAuctions = this.follower.readAuctions(more, block, collateral);
+      const unhealthy = book.unhealthy(collateral, indexE27, state.priceE36, market.lltvBps);
+      const isBusy = unhealthy.length > 0 || book.inAuction(collateral).length > 0 || state.inventory.amount > 0n;
+      return { market, state, readAuctions, readQuote: isBusy ? market.venue?.read(more) : undefined };
+    });
+    await more.send(rpc);
+    const views = busy.map(({ market, state, readAuctions, readQuote }) => {
+      const { collateral } = market;
+      readAuctions();
+      const quote: VenueQuote | undefined = readQuote?.();
+      const unhealthy = book.unhealthy(collateral, indexE27, state.priceE36, market.lltvBps);
+      const inAuction = book.inAuction(collateral);
+      metrics.unhealthy.set({ market: collateral }, unhealthy.length);
+      metrics.auctions.set({ market: collateral }, inAuction.length);
+      const gas = { wei: this.sender.expectedPrice(block), weiPriceE36: weiPriceE36 ?? 0n };
+      return market.view(state, { unhealthy, inAuction }, indexE27, quote, gas, block.timestamp);
+    });
+    return { views, weiPriceE36 };
+  }
+
+  /** Depth is read while auctions run, when a slower rate matters, and otherwise now and then for the regular sync. */
+  private needsDepth({ collateral }: MarketReader, block: Block): boolean {
+    if (this.deps.config.policy.syncInterval === 0n) return false;
+    return block.number % DEPTH_BLOCKS === 0 || this.follower.book.inAuction(collateral).length > 0;
+  }
+
+  /** Notes what others did, and reads the settings again that governance has changed. */
+  private async digest(events: readonly KeeperEvent[], block: Block): Promise<void> {
+    const stale = new Set<string>();
+    for (const event of events) {
+      if (event.kind === "parameters") stale.add(event.market);
+      else if (!this.sender.isOwn(event.transaction)) this.missed.note(event);
+    }
+    for (const market of this.markets) {
+      if (stale.has(market.collateral)) await market.refresh(this.deps.rpc, block);
+    }
+    // a market that is new here was listed just now; its state comes with the next block
+    if (stale.size > 0) await this.openMarkets(block);
+  }
+
+  private weiPrice(known: readonly { market: MarketReader; state: MarketState }[]): bigint | undefined {
+    const { weiPrice } = this.deps.config;
+    if ("fixedE36" in weiPrice) return weiPrice.fixedE36;
+    const found = known.find(({ market }) => market.collateral === weiPrice.market);
+    // a price of a while ago is good enough for gas
+    if (found !== undefined) this.weiPriceE36 = found.state.priceE36;
+    return this.weiPriceE36;
+  }
+
+  // ---------------------------------------------------------------------------------------------------- act
+
+  private async act({ views, weiPriceE36 }: Observed, block: Block, observeOnly: boolean): Promise<Action[]> {
+    const { config, coordination, log } = this.deps;
+    if (weiPriceE36 === undefined) return [];
+    const wanted: { decision: Decision; job: Job }[] = [];
+    for (const view of views) {
+      const { decisions, skips } = decide(view, config.policy);
+      for (const { market, owner, reason } of skips) this.missed.explain(market, owner, reason);
+      for (const decision of decisions) {
+        const targets = { ...config, ...config.addresses };
+        wanted.push({ decision, job: jobOf(decision, targets, weiPriceE36) });
+      }
+    }
+    const idle = observeOnly ? "node-lags" : config.dryRun ? "dry-run" : undefined;
+    if (idle !== undefined) {
+      for (const { decision } of wanted) this.missed.explainDecision(decision, idle);
+      if (wanted.length > 0)
+        log.info({ block: block.number, reason: idle, would: wanted.map(({ job }) => job.key) }, "idle");
+      return [];
+    }
+
+    const claimed = new Map<Job, Decision>();
+    for (const { decision, job } of wanted) {
+      const rested = (this.resting.get(job.key)?.until ?? 0) <= block.number;
+      if (claimed.size < config.maxActions && rested && (await coordination.claim(job.key))) claimed.set(job, decision);
+    }
+    const { sent, refused } = await this.send(claimed, block);
+    for (const { job, reason } of refused) {
+      await coordination.release(job.key);
+      this.rest(job, block);
+      const decision = claimed.get(job);
+      if (decision !== undefined) this.missed.explainDecision(decision, reason);
+      this.deps.metrics.refused.inc({ kind: job.kind, reason: MissedAuctions.label(reason) });
+      log.info({ block: block.number, job: job.key, reason }, "not sent");
+    }
+    const actions: Action[] = [];
+    for (const { job, nonce, hash } of sent) {
+      const decision = claimed.get(job);
+      if (decision === undefined) continue;
+      this.resting.delete(job.key);
+      this.missed.explainDecision(decision, "outrun");
+      this.deps.metrics.sent.inc({ kind: job.kind });
+      log.info({ block: block.number, job: job.key, nonce, hash }, "sent");
+      actions.push({ decision, nonce, hash });
+    }
+    return actions;
+  }
+
+  /** Sends, and lets go of the jobs again where the node can't be reached. */
+  private async send(claimed: ReadonlyMap<Job, Decision>, block: Block): ReturnType<Sender["send"]> {
+    try {
+      return await this.sender.send([...claimed.keys()], block);
+    } catch (error) {
+      for (const { key } of claimed.keys()) await this.deps.coordination.release(key);
+      throw error;
+    }
+  }
+
+  /** A job that keeps failing is tried after 1, 2, 4 … blocks, so that it can't crowd out the others. */
+  private rest({ key }: Job, block: Block): void {
+    const failures = (this.resting.get(key)?.failures ?? 0) + 1;
+    this.resting.set(key, { failures, until: block.number + Math.min(LONGEST_REST, 2 ** (failures - 1)) });
+  }
+
+  private async settle(outcomes: readonly Outcome[], block: Block): Promise<void> {
+    const { coordination, metrics, log } = this.deps;
+    for (const { job, nonce, result, gasPaid } of outcomes) {
+      metrics.outcomes.inc({ kind: job?.kind ?? "given-up", outcome: result });
+      log.info({ block: block.number, job: job?.key, nonce, result, gasPaid: String(gasPaid) }, "outcome");
+      if (job === undefined) continue;
+      await coordination.release(job.key);
+      if (result === "reverted") this.rest(job, block);
+    }
+  }
+
+  // -------------------------------------------------------------------------------------------------- check
+
+  /** Holds the book's sums against the vault's. Where they differ, all of it is read again with the next block. */
+  private async check(block: Block): Promise<void> {
+    const { rpc, config, metrics, log } = this.deps;
+    const reads = new Reads(block.number);
+    const sums = this.markets.map(({ collateral }) => ({
+      collateral,
+      sum: reads.call(readVault.market(config.addresses.vault, collateral)),
+    }));
+    await reads.send(rpc);
+    const wrong = sums.filter(({ collateral, sum }) => {
+      const totals = this.follower.book.totals(collateral);
+      const { collateral: held, debtShares } = sum.value();
+      return totals.collateral !== held || totals.debtShares !== debtShares;
+    });
+    if (wrong.length === 0) {
+      this.save();
+      return;
+    }
+    metrics.corrections.inc();
+    log.error({ block: block.number, markets: wrong.map(({ collateral }) => collateral) }, "the book was wrong");
+    this.follower.restart();
+  }
+}

@@ -1,0 +1,89 @@
+import { type Wallet, ZeroAddress } from "ethers";
+
+import { SpillwayError } from "../errors";
+import { readFlashLiquidator, readVault } from "./chain/contracts";
+import { Reads } from "./chain/Reads";
+import { type Rpc, unwrapHex } from "./chain/rpc";
+import type { Settings } from "./config";
+import type { KeeperConfig } from "./keeper";
+
+/**
+ * Checks the settings against the chain and makes the keeper's config of them.
+ * @throws SpillwayError `WRONG_CHAIN`, `MISSING_CONTRACT`, `BAD_CONFIG`, `RPC_UNREACHABLE`; names the setting.
+ */
+export async function connect(settings: Settings, rpc: Rpc, wallet: Wallet): Promise<KeeperConfig> {
+  const { vault, flashLiquidator } = settings;
+  const pools = Object.entries(settings.pools);
+  const contracts: [string, string][] = [
+    ["vault", vault],
+    ["flashLiquidator", flashLiquidator],
+    ...pools.map(([collateral, pool]): [string, string] => [`pools.${collateral}`, pool]),
+  ];
+  const [chainId, height, ...codes] = await rpc.batch([
+    { method: "eth_chainId", params: [] },
+    { method: "eth_blockNumber", params: [] },
+    ...contracts.map(([, at]) => ({ method: "eth_getCode", params: [at, "latest"] })),
+  ]);
+  const actual = Number(unwrapHex(chainId, "reading the chain id"));
+  if (actual !== settings.chainId) {
+    throw new SpillwayError(
+      "WRONG_CHAIN",
+      `chainId: the node is on chain ${actual}, the settings say ${settings.chainId}; check rpc and chainId.`,
+    );
+  }
+  contracts.forEach(([name, at], i) => {
+    if (unwrapHex(codes[i], `reading the code at ${at}`) !== "0x") return;
+    throw new SpillwayError("MISSING_CONTRACT", `${name}: there is no contract at ${at} on chain ${actual}.`);
+  });
+
+  const reads = new Reads(Number(unwrapHex(height, "reading the block number")));
+  const auctionHouse = reads.call(readVault.auctionHouse(vault));
+  const buffer = reads.call(readVault.buffer(vault));
+  const markets = reads.call(readVault.markets(vault));
+  const liquidatorsVault = reads.call(readFlashLiquidator.vault(flashLiquidator));
+  await reads.send(rpc);
+  const collaterals = markets.valueOrNone();
+  const house = auctionHouse.valueOrNone() ?? ZeroAddress;
+  if (collaterals === undefined || house === ZeroAddress) {
+    throw new SpillwayError("MISSING_CONTRACT", `vault: ${vault} is not a vault with an auction house.`);
+  }
+  if (liquidatorsVault.valueOrNone() !== vault) {
+    throw new SpillwayError(
+      "MISSING_CONTRACT",
+      `flashLiquidator: ${flashLiquidator} does not belong to vault ${vault}.`,
+    );
+  }
+  const native = settings.nativeMarket;
+  for (const [name, collateral] of [["nativeMarket", native] as const, ...pools.map(([c]) => ["pools", c] as const)]) {
+    if (collateral === undefined || collaterals.includes(collateral)) continue;
+    throw new SpillwayError("BAD_CONFIG", `${name}: ${collateral} is not a market of the vault.`);
+  }
+
+  return {
+    addresses: { vault, auctionHouse: house, buffer: buffer.value(), flashLiquidator },
+    pools: new Map(pools),
+    fromBlock: settings.fromBlock,
+    logChunk: settings.logChunk,
+    weiPrice: native === undefined ? { fixedE36: settings.weiPriceE36 ?? 0n } : { market: native },
+    policy: {
+      minProfit: settings.minProfit,
+      maxOrders: settings.maxOrders,
+      startAtLoss: settings.startAtLoss,
+      absorbAtLoss: settings.absorbAtLoss,
+      maxLossBps: BigInt(settings.maxLossBps),
+      cancelHealthy: settings.cancelHealthy,
+      cancelMarginBps: settings.cancelMarginBps,
+      buyInventory: settings.buyInventory,
+      syncInterval: BigInt(settings.syncInterval),
+    },
+    sender: {
+      chainId: settings.chainId,
+      limits: { priorityFee: settings.priorityFee, maxFeePerGas: settings.maxFeePerGas },
+      stuckBlocks: settings.stuckBlocks,
+    },
+    profitReceiver: settings.profitReceiver ?? wallet.address,
+    maxActions: settings.maxActions,
+    checkBlocks: settings.checkBlocks,
+    dryRun: settings.dryRun,
+  };
+}

@@ -1,0 +1,176 @@
+import { Interface, toBeHex, type InterfaceAbi } from "ethers";
+import { z } from "zod";
+import { SpillwayError } from "../../errors";
+import { placeContract } from "./place";
+import type { Rpc, RpcCall } from "./rpc";
+
+/** A transaction to include; the node signs for any `from`. */
+export interface TxRequest {
+  from: string;
+  to: string;
+  data: string;
+  value?: bigint;
+  /** Gas limit; 3,000,000 when not given. */
+  gas?: bigint;
+}
+
+const hexNumber = z.string().transform(Number);
+const hexBigint = z.string().transform(BigInt);
+const receiptShape = z.object({
+  transactionHash: z.string(),
+  from: z.string(),
+  status: hexNumber,
+  gasUsed: hexBigint,
+  effectiveGasPrice: hexBigint,
+  contractAddress: z.string().nullish(),
+  logs: z.array(z.object({ address: z.string(), topics: z.array(z.string()), data: z.string() })),
+});
+
+export type Receipt = z.output<typeof receiptShape>;
+export type Log = Receipt["logs"][number];
+
+export interface MinedBlock {
+  number: number;
+  /** Seconds UTC of the chain. */
+  timestamp: number;
+  /** In the order of the block. */
+  receipts: Receipt[];
+  /** Those of the transactions that were queued, in their order; the others came from keepers by themselves. */
+  queued: Receipt[];
+}
+
+const DEFAULT_GAS = 3_000_000n;
+const MAX_FEE = 10n ** 15n;
+
+/**
+ * Drives one node block by block: transactions are queued here with nonces counted here, and one call to {@link mine}
+ * includes them, and whatever others sent to the node by themselves, in a block of a given time and base fee.
+ *
+ * Queued ones keep their order: the node orders by tip, and each gets one wei less than the one before it.
+ */
+export class Chain {
+  private readonly queue: TxRequest[] = [];
+  private readonly nonces = new Map<string, number>();
+  private pending: { timestamp: number; baseFee: bigint } | undefined;
+  private block = 0;
+  private time = 0;
+
+  constructor(readonly rpc: Rpc) {}
+
+  /** Reads where the chain stands; call it once before anything else. */
+  async start(): Promise<void> {
+    await this.rpc.call("anvil_autoImpersonateAccount", true);
+    const head = await this.rpc.call("eth_getBlockByNumber", "latest", false);
+    const { number, timestamp } = z.object({ number: hexNumber, timestamp: hexNumber }).parse(head);
+    this.block = number;
+    this.time = timestamp;
+  }
+
+  /** Timestamp of the last block, seconds UTC of the chain. */
+  get timestamp(): number {
+    return this.time;
+  }
+
+  get blockNumber(): number {
+    return this.block;
+  }
+
+  /** Adds a transaction to the next block. */
+  send(transaction: TxRequest): void {
+    this.queue.push(transaction);
+  }
+
+  /**
+   * Settles time and base fee (wei) of the next block before it is mined, so that those who look at the node now see
+   * the gas price that they would pay.
+   */
+  async prepare(timestamp: number, baseFee: bigint): Promise<void> {
+    await this.rpc.batch(this.preparation(timestamp, baseFee));
+  }
+
+  /** Mines what is queued and what others sent. Throws `INTERNAL` if a queued transaction is not in the block. */
+  async mine(timestamp: number, baseFee: bigint): Promise<MinedBlock> {
+    const calls = this.preparation(timestamp, baseFee);
+    const unknown = [...new Set(this.queue.map((tx) => tx.from))].filter((from) => !this.nonces.has(from));
+    const counts = await this.rpc.batch(unknown.map((from) => ["eth_getTransactionCount", [from, "latest"]]));
+    unknown.forEach((from, index) => this.nonces.set(from, hexNumber.parse(counts[index])));
+    this.queue.forEach((tx, index) => {
+      const nonce = this.nonces.get(tx.from) ?? 0;
+      this.nonces.set(tx.from, nonce + 1);
+      const fees = {
+        maxFeePerGas: toBeHex(MAX_FEE),
+        maxPriorityFeePerGas: quantity(BigInt(this.queue.length - index)),
+      };
+      const amounts = { value: quantity(tx.value ?? 0n), gas: quantity(tx.gas ?? DEFAULT_GAS), nonce: quantity(nonce) };
+      calls.push(["eth_sendTransaction", [{ from: tx.from, to: tx.to, data: tx.data, ...amounts, ...fees }]]);
+    });
+    const first = calls.length - this.queue.length;
+    this.queue.length = 0;
+    const hashes = (await this.rpc.batch(calls)).slice(first);
+    await this.rpc.call("evm_mine");
+    this.block += 1;
+    this.time = timestamp;
+    this.pending = undefined;
+    const answer = await this.rpc.call("eth_getBlockReceipts", quantity(this.block));
+    const receipts = z.array(receiptShape).parse(answer);
+    const queued = hashes.map((hash) => {
+      const receipt = receipts.find((one) => one.transactionHash === hash);
+      if (!receipt) throw new SpillwayError("INTERNAL", `block ${this.block} was mined without a transaction of ours`);
+      return receipt;
+    });
+    return { number: this.block, timestamp, receipts, queued };
+  }
+
+  /** Mines the queue a second after the last block, at a base fee of 1 gwei; throws `INTERNAL` if any of it reverted. For setting up. */
+  async settle(what: string): Promise<MinedBlock> {
+    const block = await this.mine(this.time + 1, 10n ** 9n);
+    if (block.queued.some((receipt) => receipt.status !== 1)) {
+      throw new SpillwayError("INTERNAL", `setting up the chain failed at: ${what}`);
+    }
+    return block;
+  }
+
+  /** Reads from a contract at the latest block. Errors: `RPC_ERROR`, with the node's words. */
+  async read(to: string, abi: Interface, name: string, args: readonly unknown[] = []): Promise<readonly unknown[]> {
+    const data = abi.encodeFunctionData(name, args);
+    return abi.decodeFunctionResult(name, await this.rpc.text("eth_call", { to, data }, "latest"));
+  }
+
+  /** Sets how much of an ERC-20 an account has, in the token's units. */
+  async setTokenBalance(token: string, account: string, amount: bigint): Promise<void> {
+    await this.rpc.call("anvil_dealERC20", account, token, toBeHex(amount));
+  }
+
+  /** Sets how much ether an account has, in wei. */
+  async setBalance(account: string, wei: bigint): Promise<void> {
+    await this.rpc.call("anvil_setBalance", account, toBeHex(wei));
+  }
+
+  /** Puts a contract at an address of our choice; see {@link placeContract}. */
+  async place(address: string, creationCode: string, sender: string): Promise<void> {
+    await placeContract(this.rpc, address, creationCode, sender, this.time + 1);
+    this.nonces.delete(sender);
+    this.block += 1;
+    this.time += 1;
+  }
+
+  private preparation(timestamp: number, baseFee: bigint): RpcCall[] {
+    if (this.pending?.timestamp === timestamp && this.pending.baseFee === baseFee) return [];
+    if (timestamp <= this.time)
+      throw new SpillwayError("INTERNAL", `block time ${timestamp} is not after ${this.time}`);
+    this.pending = { timestamp, baseFee };
+    return [
+      ["evm_setNextBlockTimestamp", [quantity(timestamp)]],
+      ["anvil_setNextBlockBaseFeePerGas", [quantity(baseFee)]],
+    ];
+  }
+}
+
+/** An ABI from human-readable lines or JSON. */
+export function abi(lines: InterfaceAbi): Interface {
+  return new Interface(lines);
+}
+
+function quantity(value: number | bigint): string {
+  return `0x${value.toString(16)}`;
+}

@@ -1,0 +1,24 @@
+import { SpillwayError } from "../../errors";
+import { aaveV3 } from "./aave-v3";
+import type { EngineFactory } from "./engine";
+import { morphoBlue } from "./morpho-blue";
+import { none } from "./none";
+import { spillway } from "./spillway";
+
+/** Every engine by its name. */
+export const engines: ReadonlyMap<string, EngineFactory> = new Map([
+  ["spillway", spillway],
+  ["aave-v3", aaveV3],
+  ["morpho-blue", morphoBlue],
+  ["none", none],
+]);
+
+/** The engine of that name; throws `UNKNOWN_ENGINE`, naming those there are. */
+export function findEngine(name: string): EngineFactory {
+  const found = engines.get(name);
+  if (!found) {
+    const names = [...engines.keys()].join(", ");
+    throw new SpillwayError("UNKNOWN_ENGINE", `there is no engine "${name}"; there are: ${names}`);
+  }
+  return found;
+}

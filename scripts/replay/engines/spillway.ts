@@ -1,0 +1,466 @@
+import { AbiCoder, concat, getAddress, id, type Interface, Wallet } from "ethers";
+import { pino } from "pino";
+
+import {
+  mainnet as mainnetParameters,
+  type MarketParameters,
+  type NetworkParameters,
+} from "../../../deploy/parameters";
+import {
+  AuctionHouse__factory,
+  IERC20__factory,
+  LiquidityBuffer__factory,
+  Vault__factory,
+} from "../../../typechain-types";
+import { deployTo, TEST_ACCOUNTS } from "../../deployTo";
+import { SpillwayError } from "../../errors";
+import { HttpRpc } from "../../keeper/chain/HttpRpc";
+import { readBlock } from "../../keeper/chain/block";
+import { InProcessCoordination } from "../../keeper/coordination/Coordination";
+import { Keeper, type KeeperConfig } from "../../keeper/keeper";
+import { Metrics } from "../../keeper/metrics/Metrics";
+import { Store } from "../../keeper/store/Store";
+import { head, laneAgeWad, longestAgeWad } from "../../keeper/strategy/gradualAuction";
+import { ownArtifact, ownVersion } from "../chain/artifacts";
+import type { Log, MinedBlock, TxRequest } from "../chain/chain";
+import type { RpcCall } from "../chain/rpc";
+import { item } from "../item";
+import type { CollateralAsset } from "../scenarios/schema";
+import { override, type Overrides } from "../sweep/parameters";
+import { etherPriceE36 } from "./etherPrice";
+import { luna } from "./spillwayLuna";
+import type { Engine, Gauges, Lane, LiquidationEvent, MarketInfo, OpenRequest, PositionState, World } from "./engine";
+
+const WAD = 10n ** 18n;
+const HOUR = 3600n;
+const LENDER = getAddress(`0x${id("spillway replay lender").slice(-40)}`);
+const UNDERWRITER = getAddress(`0x${id("spillway replay underwriter").slice(-40)}`);
+/** Transactions that open positions, in one block. */
+const OPENING = 60;
+/** Above every amount of a replay. */
+const MANY = 1n << 200n;
+
+const vaultAbi: Interface = Vault__factory.createInterface();
+const houseAbi: Interface = AuctionHouse__factory.createInterface();
+const bufferAbi: Interface = LiquidityBuffer__factory.createInterface();
+const erc20Abi: Interface = IERC20__factory.createInterface();
+
+/** Events are read word by word: decoding them in full would take longer than mining them. */
+const TOPICS = {
+  settled: topicOf(vaultAbi, "Settled"),
+  bountyPaid: topicOf(vaultAbi, "BountyPaid"),
+  writtenOff: topicOf(vaultAbi, "WrittenOff"),
+  auctionStarted: topicOf(houseAbi, "AuctionStarted"),
+  auctionEnded: topicOf(houseAbi, "AuctionEnded"),
+  inventorySold: topicOf(bufferAbi, "InventorySold"),
+};
+
+interface Addresses {
+  vault: string;
+  house: string;
+  buffer: string;
+}
+
+/** What the replay itself keeps of a lane and its auctions, to show them. */
+interface LaneMemory {
+  allowance: bigint;
+  seenAt: bigint | undefined;
+  slopeWad: bigint;
+  longestAgeWad: bigint;
+  auctions: Map<string, { startedAt: bigint; premiumWad: bigint }>;
+}
+
+/**
+ * Spillway as its deploy scripts bring it up, with mainnet's parameters, and its keeper as it is. What differs from mainnet
+ * is what a replay's book would not fit into (debt ceilings, the buffer's caps), how long a feed may be silent, and that the
+ * governor waits for no timelock.
+ */
+export class Spillway implements Engine {
+  readonly versions = { spillway: ownVersion() };
+  readonly limits: Engine["limits"];
+  private readonly parameters: NetworkParameters;
+  private readonly signer = new Wallet(id("spillway replay keeper"));
+  private readonly rpc: HttpRpc;
+  private addresses: Addresses = { vault: "", house: "", buffer: "" };
+  private keeper: Keeper | undefined;
+  private requests: readonly OpenRequest[] = [];
+  /** The calls that read every position, one per market. */
+  private snapshots: RpcCall[] = [];
+  private gaugeCalls: RpcCall[] = [];
+  private readonly indexOf = new Map<string, number>();
+  private readonly lanes: LaneMemory[];
+  private writtenOff = 0n;
+  private lenderLoss = 0n;
+  private idle = 0n;
+  private lenderAssets = 0n;
+  private underwriterShares = 0n;
+
+  constructor(private readonly world: World) {
+    this.parameters = parametersFor(world);
+    this.limits = this.parameters.markets.map(({ lltvBps, maxLtvBps }) => ({
+      lltv: (BigInt(lltvBps) * WAD) / 10_000n,
+      maxLtv: (BigInt(maxLtvBps) * WAD) / 10_000n,
+    }));
+    this.rpc = new HttpRpc(world.url, 60_000);
+    this.lanes = world.markets.map(() => ({
+      ...{ allowance: 0n, seenAt: undefined, slopeWad: 1n, longestAgeWad: 0n, auctions: new Map() },
+    }));
+  }
+
+  get keepers(): readonly string[] {
+    return [this.signer.address];
+  }
+
+  async deploy(): Promise<void> {
+    const { chain, markets } = this.world;
+    const fromBlock = chain.blockNumber;
+    const deployed = await deployTo(this.world.url, this.parameters);
+    await chain.start();
+    const at = (name: string): string => {
+      const address = deployed[name];
+      if (address === undefined) throw new SpillwayError("INTERNAL", `the deploy scripts made no ${name}`);
+      return address;
+    };
+    this.addresses = { vault: at("Vault"), house: at("AuctionHouse"), buffer: at("LiquidityBuffer") };
+    this.gaugeCalls = this.callsOfGauges();
+    if (!this.world.impact) await this.fixDepths();
+    for (const [index, market] of markets.entries()) await this.readLane(market, item(this.lanes, index));
+
+    await chain.setBalance(this.signer.address, 10n ** 24n);
+    const flashLiquidator = at("FlashLiquidator");
+    this.keeper = new Keeper({
+      ...{ rpc: this.rpc, signer: this.signer, config: this.keeperConfig(flashLiquidator, fromBlock) },
+      ...{ store: new Store(":memory:", "replay"), metrics: new Metrics(), coordination: new InProcessCoordination() },
+      log: pino({ level: process.env["KEEPER_LOG"] ?? "silent" }, pino.destination(2)),
+    });
+  }
+
+  async open(requests: readonly OpenRequest[]): Promise<void> {
+    const { chain, markets, bufferCash, supplyPerBorrowed } = this.world;
+    const { vault, buffer } = this.addresses;
+    this.requests = requests;
+    requests.forEach(({ market, owner }, index) => {
+      this.indexOf.set(key(item(markets, market).collateral.address, owner), index);
+    });
+    this.snapshots = markets.map(({ collateral }, market) => {
+      const owners = requests.filter((request) => request.market === market).map(({ owner }) => owner);
+      const data = vaultAbi.encodeFunctionData("snapshot", [collateral.address, owners]);
+      return ["eth_call", [{ to: this.addresses.vault, data }, "latest"]];
+    });
+    const debt = requests.reduce((sum, request) => sum + request.debt, 0n);
+    const supply = (debt * supplyPerBorrowed) / WAD + 1n;
+    await this.bring(LENDER, supply, vault, vaultAbi.encodeFunctionData("deposit", [supply, LENDER]));
+    if (bufferCash > 0n) {
+      const data = bufferAbi.encodeFunctionData("deposit", [bufferCash, UNDERWRITER]);
+      await this.bring(UNDERWRITER, bufferCash, buffer, data);
+    }
+    const transactions = requests.flatMap((request) => this.opening(request));
+    for (let first = 0; first < transactions.length; first += OPENING) {
+      for (const transaction of transactions.slice(first, first + OPENING)) chain.send(transaction);
+      await chain.settle("opening positions at Spillway");
+    }
+  }
+
+  topUp(position: number, collateral: bigint): readonly TxRequest[] {
+    const { owner, token } = this.at(position);
+    const data = vaultAbi.encodeFunctionData("supplyCollateral", [token, collateral, owner]);
+    return [{ from: owner, to: this.addresses.vault, data }];
+  }
+
+  repay(position: number, assets: bigint): readonly TxRequest[] {
+    const { owner, token } = this.at(position);
+    const data = vaultAbi.encodeFunctionData("repay", [token, assets, owner]);
+    return [{ from: owner, to: this.addresses.vault, data }];
+  }
+
+  exit(who: "lenders" | "underwriters", share: number): readonly TxRequest[] {
+    const wad = BigInt(Math.round(share * 1e6)) * 10n ** 12n;
+    const { vault, buffer } = this.addresses;
+    if (who === "lenders") {
+      const wanted = (this.lenderAssets * wad) / WAD;
+      const assets = wanted < this.idle ? wanted : this.idle;
+      if (assets === 0n) return [];
+      const data = vaultAbi.encodeFunctionData("withdraw", [assets, LENDER, LENDER]);
+      return [{ from: LENDER, to: vault, data }];
+    }
+    const shares = (this.underwriterShares * wad) / WAD;
+    if (shares === 0n) return [];
+    const data = bufferAbi.encodeFunctionData("requestRedeem", [shares, UNDERWRITER, UNDERWRITER]);
+    return [{ from: UNDERWRITER, to: buffer, data }];
+  }
+
+  async actKeepers(): Promise<void> {
+    if (this.keeper === undefined) throw new SpillwayError("INTERNAL", "the engine is not deployed");
+    await this.keeper.onBlock(await readBlock(this.rpc, "latest"));
+  }
+
+  async settle(block: MinedBlock): Promise<readonly LiquidationEvent[]> {
+    const { vault, house, buffer } = this.addresses;
+    const events: LiquidationEvent[] = [];
+    for (const log of block.receipts.flatMap((receipt) => receipt.logs)) {
+      const from = log.address.toLowerCase();
+      if (from === vault.toLowerCase()) events.push(...this.vaultEvent(log));
+      else if (from === house.toLowerCase()) this.houseEvent(log, BigInt(block.timestamp));
+      else if (from === buffer.toLowerCase()) events.push(...this.bufferEvent(log));
+    }
+    return Promise.resolve(events);
+  }
+
+  async positions(): Promise<readonly PositionState[]> {
+    const answers = await this.world.chain.rpc.batch(this.snapshots);
+    const read = answers.map(() => 0);
+    return this.requests.map(({ market }) => {
+      // price, lltv, minDebt and offset of the list; its length; then collateral, debt and riskAt of each
+      const first = 5 + 3 * item(read, market);
+      read[market] = item(read, market) + 1;
+      const answer = item(answers, market) as string;
+      return { collateral: word(answer, first), debt: word(answer, first + 1) };
+    });
+  }
+
+  async gauges(): Promise<Gauges> {
+    const { chain, markets } = this.world;
+    const answers = (await chain.rpc.batch(this.gaugeCalls)) as string[];
+    const scalar = (index: number): bigint => word(item(answers, index), 0);
+    this.idle = scalar(2);
+    this.lenderAssets = scalar(3);
+    this.underwriterShares = scalar(4);
+    const inventory = markets.map((_, index) => scalar(5 + index));
+    const lanes = markets.map((_, index) => {
+      const lane = item(answers, 5 + markets.length + index);
+      return this.laneOf(item(this.lanes, index), { cursorWad: word(lane, 0), ratePerHour: word(lane, 1) });
+    });
+    return {
+      writtenOff: this.writtenOff,
+      lenderLoss: this.lenderLoss,
+      buffer: this.world.bufferCash === 0n && scalar(0) === 0n ? null : { cash: scalar(0) + scalar(1), inventory },
+      lanes,
+    };
+  }
+
+  async close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  // ------------------------------------------------------------------------------------------------ private
+
+  private at(position: number): { owner: string; token: string } {
+    const { owner, market } = item(this.requests, position);
+    return { owner, token: item(this.world.markets, market).collateral.address };
+  }
+
+  private opening({ market, owner, collateral, debt }: OpenRequest): TxRequest[] {
+    const { vault } = this.addresses;
+    const token = item(this.world.markets, market).collateral.address;
+    const approve = erc20Abi.encodeFunctionData("approve", [vault, MANY]);
+    const calls: [string, string][] = [
+      [token, approve],
+      [this.world.loan.address, approve],
+      [vault, vaultAbi.encodeFunctionData("supplyCollateral", [token, collateral, owner])],
+      [vault, vaultAbi.encodeFunctionData("borrow", [token, debt, owner, owner])],
+    ];
+    return calls.map(([to, data]) => ({ from: owner, to, data, gas: 1_000_000n }));
+  }
+
+  private callsOfGauges(): RpcCall[] {
+    const { vault, house, buffer } = this.addresses;
+    const tokens = this.world.markets.map(({ collateral }) => collateral.address);
+    const call = (to: string, contract: Interface, name: string, args: readonly unknown[] = []): RpcCall => [
+      "eth_call",
+      [{ to, data: contract.encodeFunctionData(name, args) }, "latest"],
+    ];
+    return [
+      call(buffer, bufferAbi, "cash"),
+      call(vault, vaultAbi, "bufferFees"),
+      call(vault, vaultAbi, "idle"),
+      call(vault, vaultAbi, "maxWithdraw", [LENDER]),
+      call(buffer, bufferAbi, "balanceOf", [UNDERWRITER]),
+      ...tokens.map((token) => call(buffer, bufferAbi, "inventory", [token])),
+      ...tokens.map((token) => call(house, houseAbi, "lane", [token])),
+    ];
+  }
+
+  private async bring(from: string, assets: bigint, to: string, data: string): Promise<void> {
+    const { chain, loan } = this.world;
+    await chain.setBalance(from, 10n ** 24n);
+    await chain.setTokenBalance(loan.address, from, assets);
+    chain.send({ from, to: loan.address, data: erc20Abi.encodeFunctionData("approve", [to, MANY]) });
+    chain.send({ from, to, data });
+    await chain.settle("bringing money to Spillway");
+  }
+
+  /** Without price impact the pool is deeper beyond measure; the lanes keep the pace of the real one. */
+  private async fixDepths(): Promise<void> {
+    const { chain, markets } = this.world;
+    const { house } = this.addresses;
+    const { bytecode } = ownArtifact("mocks/MockDepth.sol", "MockDepth");
+    const governor = TEST_ACCOUNTS.governor;
+    await chain.setBalance(governor, 10n ** 24n);
+    for (const { collateral, depth } of markets) {
+      const depthOracle = getAddress(`0x${id(`fixed depth of ${collateral.address}`).slice(-40)}`);
+      const constructor = AbiCoder.defaultAbiCoder().encode(["uint256"], [depth]);
+      await chain.place(depthOracle, concat([bytecode, constructor]), governor);
+      const [current] = await chain.read(house, houseAbi, "laneParameters", [collateral.address]);
+      const parameters = { ...(current as { toObject(): object }).toObject(), depthOracle };
+      const data = houseAbi.encodeFunctionData("setLane", [collateral.address, parameters]);
+      chain.send({ from: governor, to: house, data });
+    }
+    await chain.settle("fixing the depth that lanes go by");
+  }
+
+  private async readLane({ collateral }: MarketInfo, lane: LaneMemory): Promise<void> {
+    const [parameters] = (await this.world.chain.read(this.addresses.house, houseAbi, "laneParameters", [
+      collateral.address,
+    ])) as [{ slopeWad: bigint; maxPremiumBps: bigint; maxDiscountBps: bigint }];
+    lane.slopeWad = parameters.slopeWad;
+    lane.longestAgeWad = longestAgeWad(parameters.maxPremiumBps, parameters.maxDiscountBps, parameters.slopeWad);
+  }
+
+  private keeperConfig(flashLiquidator: string, fromBlock: number): KeeperConfig {
+    const { vault, house, buffer } = this.addresses;
+    const { markets } = this.world;
+    const eth = markets.find(({ asset }) => asset === "ETH");
+    return {
+      addresses: { vault, auctionHouse: house, buffer, flashLiquidator },
+      pools: new Map(markets.map(({ collateral, pool }) => [collateral.address, pool])),
+      ...{ fromBlock, logChunk: 10_000, maxActions: 64, checkBlocks: 500, dryRun: false },
+      weiPrice: eth ? { market: eth.collateral.address } : { fixedE36: etherPriceE36(this.world) },
+      policy: {
+        ...{
+          minProfit: 0n,
+          maxOrders: 30,
+          startAtLoss: true,
+          absorbAtLoss: true,
+          maxLossBps: 50n,
+          cancelHealthy: true,
+        },
+        ...{ cancelMarginBps: 50n, buyInventory: true, syncInterval: 1800n },
+      },
+      sender: {
+        chainId: this.parameters.chainId,
+        limits: { priorityFee: 10n ** 9n, maxFeePerGas: 10n ** 14n },
+        stuckBlocks: 3,
+      },
+      profitReceiver: this.signer.address,
+    };
+  }
+
+  private vaultEvent({ topics, data }: Log): LiquidationEvent[] {
+    const [topic, collateral, owner, receiver] = topics;
+    if (topic === TOPICS.settled) {
+      const kind = address(receiver) === this.addresses.buffer.toLowerCase() ? "absorbed" : "seized";
+      const position = this.position(address(collateral), address(owner));
+      return [{ kind, position, collateral: word(data, 0), repaid: word(data, 1) }];
+    }
+    if (topic === TOPICS.bountyPaid) {
+      const position = this.position(address(collateral), address(owner));
+      return [{ kind: "seized", position, collateral: word(data, 0), repaid: 0n }];
+    }
+    if (topic === TOPICS.writtenOff) {
+      this.writtenOff += word(data, 0);
+      this.lenderLoss += word(data, 4);
+    }
+    return [];
+  }
+
+  private houseEvent({ topics, data }: Log, now: bigint): void {
+    const [topic, collateral, owner] = topics;
+    if (topic === TOPICS.auctionStarted) {
+      const auction = { startedAt: now, premiumWad: word(data, 2) };
+      item(this.lanes, this.market(address(collateral))).auctions.set(address(owner), auction);
+    } else if (topic === TOPICS.auctionEnded) {
+      item(this.lanes, this.market(address(collateral))).auctions.delete(address(owner));
+    }
+  }
+
+  private bufferEvent({ topics, data }: Log): LiquidationEvent[] {
+    if (topics[0] !== TOPICS.inventorySold) return [];
+    return [{ kind: "inventorySold", market: this.market(address(topics[1])), collateral: word(data, 0) }];
+  }
+
+  /** The lane's head as its oldest auction sees it, at the greatest discount: the lowest of the running ones' multiples. */
+  private laneOf(memory: LaneMemory, lane: LaneState): Lane {
+    const now = BigInt(this.world.chain.timestamp);
+    const rate = lane.ratePerHour;
+    if (memory.seenAt === undefined) memory.allowance = (rate * memory.longestAgeWad) / (HOUR * WAD);
+    else memory.allowance += (rate * (now - memory.seenAt)) / HOUR;
+    memory.seenAt = now;
+    const ageWad = laneAgeWad(now, lane.cursorWad, memory.longestAgeWad);
+    const shared = { priceE36: 0n, now, ageWad, ratePerHour: rate, slopeWad: memory.slopeWad };
+    const floor = memory.longestAgeWad;
+    const multiples = [...memory.auctions.values()].map(({ startedAt, premiumWad }) => {
+      const discountWad = (floor * memory.slopeWad) / WAD - premiumWad;
+      return Number(head(shared, startedAt, premiumWad, discountWad > 0n ? discountWad : 0n).multipleWad) / 1e18;
+    });
+    return { allowance: memory.allowance, multiple: multiples.length === 0 ? null : Math.min(...multiples) };
+  }
+
+  private market(collateral: string): number {
+    return this.world.markets.findIndex((one) => one.collateral.address.toLowerCase() === collateral.toLowerCase());
+  }
+
+  private position(collateral: string, owner: string): number {
+    const position = this.indexOf.get(key(collateral, owner));
+    if (position === undefined)
+      throw new SpillwayError("INTERNAL", `${owner} was sold and is not a borrower of the run`);
+    return position;
+  }
+}
+
+interface LaneState {
+  cursorWad: bigint;
+  ratePerHour: bigint;
+}
+
+/** Spillway on a replay's chain; see {@link Spillway}. */
+export function spillway(world: World): Engine {
+  return new Spillway(world);
+}
+
+function topicOf(contract: Interface, event: string): string {
+  const fragment = contract.getEvent(event);
+  if (fragment === null) throw new SpillwayError("INTERNAL", `there is no event ${event}`);
+  return fragment.topicHash;
+}
+
+/** The word at an index of ABI-encoded data. */
+function word(data: string, index: number): bigint {
+  return BigInt(`0x${data.slice(2 + 64 * index, 66 + 64 * index)}`);
+}
+
+/** The address in a topic, in lower case. */
+function address(topic: string | undefined): string {
+  return `0x${(topic ?? "").slice(-40)}`;
+}
+
+function key(collateral: string, owner: string): string {
+  return `${collateral} ${owner}`.toLowerCase();
+}
+
+/** The parameters of the market of a collateral. Throws `BAD_INPUT` when the overrides don't fit it. */
+export function marketFor(asset: CollateralAsset, overrides: Overrides): MarketParameters {
+  const parameters = [...mainnetParameters.markets, luna].find(({ name }) => name === asset);
+  if (parameters === undefined) throw new SpillwayError("INTERNAL", `Spillway has no parameters for ${asset}`);
+  return override(parameters, overrides);
+}
+
+/** Mainnet's parameters for the markets of the run, without the caps that a replay's book would hit. */
+function parametersFor(world: World): NetworkParameters {
+  const maxAge = world.feedPatience;
+  return {
+    ...mainnetParameters,
+    timelock: 0,
+    loanAsset: { token: world.loan.address, feed: { address: world.loan.feed, maxAge: 365 * 86_400 } },
+    markets: world.markets.map(({ asset, collateral, poolFee }) => {
+      const parameters = marketFor(asset, world.overrides);
+      return {
+        ...parameters,
+        collateral: collateral.address,
+        feed: { address: collateral.feed, maxAge },
+        pool: { ...parameters.pool, fee: poolFee },
+        debtCeiling: "1000000000000",
+        inventory: asset === "LUNA" ? parameters.inventory : { ...parameters.inventory, cap: "1000000000" },
+      };
+    }),
+  };
+}

@@ -1,0 +1,116 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { buildSync } from "esbuild";
+import { embedJson, markup, Markup } from "./markup";
+
+export interface PageParts {
+  title: string;
+  /** Of the link over which a keyboard gets past the head. */
+  skip: string;
+  head: Markup;
+  main: Markup;
+  /** Element id → what stands in it as JSON, for the script. */
+  data: Readonly<Record<string, unknown>>;
+  /** The script's source: a path. It draws on top of a page that stands without it. None where nothing is drawn. */
+  client?: string;
+}
+
+export interface HeadParts {
+  kicker: string;
+  title: string;
+  lead: string;
+  /** What was run, name and value, in the order of the page. */
+  facts: readonly (readonly [name: string, value: string])[];
+}
+
+/** The top of a page: what it is, and what was run. */
+export const pageHead = ({ kicker, title, lead, facts }: HeadParts): Markup =>
+  markup`<header class="top">
+    <p class="kicker">${kicker}</p>
+    <h1>${title}</h1>
+    <p class="lead">${lead}</p>
+    <dl class="facts">
+      ${facts.map(
+        ([name, value]) =>
+          markup`<div>
+            <dt>${name}</dt>
+            <dd>${value}</dd>
+          </div>`,
+      )}
+    </dl>
+  </header>`;
+
+/** A page that needs nothing but itself: no network, no other file. */
+export function renderPage({ title, skip, head, main, data, client }: PageParts): string {
+  const script = client === undefined ? undefined : bundle(client);
+  const page = markup`<!doctype html>
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta
+          http-equiv="Content-Security-Policy"
+          content="default-src 'none'; ${script === undefined ? "" : markup`script-src '${hashOf(script)}'; `}style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+        />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta name="color-scheme" content="light dark" />
+        <title>${title}</title>
+        <link rel="icon" href="data:," />
+        <style>
+          ${new Markup(readFileSync(join(__dirname, "page.css"), "utf8"))}
+        </style>
+      </head>
+      <body>
+        <a class="skip" href="#main">${skip}</a>
+        ${head}
+        <main id="main" tabindex="-1">${main}</main>
+        <footer><p>Made by the Spillway replay. This page works offline and loads nothing.</p></footer>
+        <div id="live" class="hidden" role="status" aria-live="polite"></div>
+        ${Object.entries(data).map(
+          ([id, value]) => markup`<script type="application/json" id="${id}">
+            ${embedJson(value)}
+          </script>`,
+        )}
+        ${script === undefined ? "" : markup`<script>${new Markup(script)}</script>`}
+      </body>
+    </html> `;
+  return page.text;
+}
+
+/** A command that breaks between words only, and is copied as it is. */
+export const commandBlock = (command: string): Markup =>
+  markup`<pre id="command" tabindex="0" role="region" aria-label="Command"><code>${command.split(" ").map((word, i) => markup`${i === 0 ? "" : " "}<span class="word">${word}</span>`)}</code></pre>`;
+
+const hashOf = (script: string): Markup => new Markup(`sha256-${createHash("sha256").update(script).digest("base64")}`);
+
+const bundled = new Map<string, string>();
+
+/** A script with the parts of ECharts that it uses, as one. */
+function bundle(client: string): string {
+  const done = bundled.get(client);
+  if (done !== undefined) return done;
+  const text =
+    buildSync({
+      entryPoints: [client],
+      bundle: true,
+      minify: true,
+      write: false,
+      format: "iife",
+      target: "es2020",
+      define: { "process.env.NODE_ENV": '"production"' },
+      banner: { js: "/* Contains Apache ECharts (Apache-2.0) and ZRender (BSD-3-Clause). */" },
+      tsconfigRaw: {},
+    }).outputFiles[0]?.text.trimEnd() ?? "";
+  bundled.set(client, text);
+  return text;
+}
+
+/** `black-thursday` → `Black thursday`, `bookToDepth` → `Book to depth`. */
+export function sentenceCase(name: string): string {
+  const words = name
+    .replace(/([a-z0-9])([A-Z])/g, "$1 $2")
+    .replace(/[-_.]+/g, " ")
+    .toLowerCase()
+    .trim();
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}

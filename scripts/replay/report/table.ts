@@ -1,0 +1,54 @@
+import Table from "cli-table3";
+import type { ReplayResult } from "../result";
+import { BASELINE, engineStyle, orderedEngines } from "./engines";
+import { bestEngines, MEASURES } from "./measures";
+import { verdict } from "./verdict";
+
+const COLUMNS = 100;
+const MARK = "✓";
+
+/** Breaks a sentence at spaces to lines of at most `COLUMNS`, the later ones indented. */
+function wrap(text: string): string {
+  const lines = [""];
+  for (const word of text.split(" ")) {
+    const line = lines[lines.length - 1] ?? "";
+    if (line.trim() === "") lines[lines.length - 1] = `${line}${word}`;
+    else if (line.length + 1 + word.length <= COLUMNS) lines[lines.length - 1] = `${line} ${word}`;
+    else lines.push(`  ${word}`);
+  }
+  return lines.join("\n");
+}
+
+/** For the terminal, plain text of at most 100 columns: the measures, then the verdict, then the full state roots. */
+export function renderTable(result: ReplayResult): string {
+  const ids = orderedEngines(result.engines);
+  const table = new Table({
+    head: ["", ...ids.map((id) => (id === BASELINE ? "Baseline" : engineStyle(id).name))],
+    colAligns: ["left", ...ids.map(() => "right" as const)],
+    style: { head: [], border: [], compact: true },
+    wordWrap: true,
+    wrapOnWordBoundary: false,
+    colWidths: [null, ...ids.map(() => Math.min(20, Math.floor((COLUMNS - 43) / ids.length)))],
+  });
+  for (const row of MEASURES) {
+    const best = bestEngines(row, result.engines);
+    table.push([
+      row.unit === "" ? row.label : `${row.label}, ${row.unit}`,
+      ...ids.map((id) => {
+        const text = row.format(result.engines[id]?.[row.field] ?? null);
+        return best.has(id) ? `${MARK} ${text}` : text;
+      }),
+    ]);
+  }
+  const { headline, comparison, engines } = verdict(result);
+  return [
+    table.toString(),
+    `${MARK} best figure of the row, the baseline left out; the book is the collateral's starting value`,
+    "",
+    wrap(`${headline}. ${comparison}`),
+    ...engines.map(({ sentence }) => wrap(`- ${sentence}`)),
+    "",
+    ...ids.map((id) => `state root ${result.engines[id]?.stateRoot ?? ""} ${engineStyle(id).name}`),
+    "",
+  ].join("\n");
+}

@@ -1,0 +1,27 @@
+/** How many tests of a run held and how many did not. */
+export interface Counts {
+  passed: number;
+  failed: number;
+}
+
+/**
+ * Reads the counts from what a test runner printed: mocha's `12 passing`, `1 failing`, or forge's `12 tests passed, 1 failed`.
+ * A lint run is one test. A run that ended badly, or that ran no test, without saying that one failed counts as one failure.
+ */
+export function countTests(script: string, output: string, exitCode: number): Counts {
+  const counts =
+    script === "lint" ? { passed: exitCode === 0 ? 1 : 0, failed: 0 } : (forgeCounts(output) ?? mochaCounts(output));
+  if (counts.failed === 0 && (exitCode !== 0 || counts.passed === 0)) return { ...counts, failed: 1 };
+  return counts;
+}
+
+function forgeCounts(output: string): Counts | undefined {
+  const summary = [...output.matchAll(/^Ran \d+ test suites? in .*: (\d+) tests passed, (\d+) failed/gm)].at(-1);
+  return summary && { passed: Number(summary[1]), failed: Number(summary[2]) };
+}
+
+function mochaCounts(output: string): Counts {
+  const passing = [...output.matchAll(/^ {2}(\d+) passing \(/gm)].at(-1);
+  const failing = [...output.matchAll(/^ {2}(\d+) failing$/gm)].at(-1);
+  return { passed: Number(passing?.[1] ?? 0), failed: Number(failing?.[1] ?? 0) };
+}

@@ -1,0 +1,327 @@
+import { impersonateAccount, setBalance, setCode } from "@nomicfoundation/hardhat-network-helpers";
+import { expect } from "chai";
+import { type AddressLike } from "ethers";
+import { ethers } from "hardhat";
+
+import { MARKET, WAD, core, coreWithoutInterest, time, usdc, weth } from "../fixture";
+import { mulDiv, mulDivUp } from "../math";
+
+const INDEX = 10n ** 27n;
+
+async function signerOf(contract: AddressLike) {
+  const address = await ethers.resolveAddress(contract);
+  await impersonateAccount(address);
+  await setBalance(address, WAD);
+  return ethers.getSigner(address);
+}
+
+/** Two positions of 10 WETH each, and the vault as the auction house calls it. */
+async function settling() {
+  const all = await coreWithoutInterest();
+  await all.open(all.borrower, weth(10), usdc(16_000));
+  await all.open(all.other, weth(10), usdc(10_000));
+  return { ...all, asHouse: all.vault.connect(await signerOf(all.house)) };
+}
+
+/** A position of 400 WETH that owes a year's interest, at an index that is odd and stands still from here on. */
+async function lossComing() {
+  const all = await core();
+  const { vault, collateral, borrower, rates, lender, open, house } = all;
+  await vault.connect(lender).deposit(usdc(1_000_000), lender);
+  await open(borrower, weth(400), usdc(600_000));
+  await time.increase(365 * 86_400);
+  await vault.accrueInterest();
+  // a model that answers zero: PUSH0, PUSH0, MSTORE, PUSH1 20, PUSH0, RETURN
+  await setCode(await rates.getAddress(), "0x5f5f5260205ff3");
+  await vault.accrueInterest();
+  return {
+    ...all,
+    asHouse: vault.connect(await signerOf(house)),
+    index: await vault.indexE27(),
+    shares: (await vault.position(collateral, borrower)).debtShares,
+    reserves: await vault.reserves(),
+    fees: await vault.bufferFees(),
+  };
+}
+
+describe("Vault: settling and writing off", () => {
+  describe("settle", () => {
+    it("moves the collateral, takes the debt down and the payment in", async () => {
+      const { vault, asHouse, collateral, loan, borrower, keeper, lender } = await settling();
+      const fills = [{ owner: borrower, collateral: weth(3), repaid: usdc(5000) }];
+      const args = [collateral, fills, usdc(25), keeper, lender, "0x"] as const;
+      expect(await asHouse.settle.staticCall(...args)).to.deep.equal([usdc(11_000)]);
+      const { riskAt } = await vault.position(collateral, borrower);
+      const settle = asHouse.settle(...args);
+      await expect(settle)
+        .to.emit(vault, "Settled")
+        .withArgs(await collateral.getAddress(), borrower.address, lender.address, weth(3), usdc(5000), usdc(5000));
+      await expect(settle).not.to.emit(vault, "WrittenOff");
+      await expect(settle).to.changeTokenBalances(collateral, [vault, lender], [-weth(3), weth(3)]);
+      await expect(settle).to.changeTokenBalances(loan, [vault, keeper], [usdc(5025), -usdc(5025)]);
+      expect(await vault.position(collateral, borrower)).to.deep.equal([weth(7), usdc(11_000), riskAt]);
+      const market = await vault.market(collateral);
+      expect([market.collateral, market.debtShares]).to.deep.equal([weth(17), usdc(21_000)]);
+      expect(await vault.totalDebtShares()).to.equal(usdc(21_000));
+      expect(await vault.idle()).to.equal(usdc(1_000_000 - 26_000 + 5025));
+      expect(await vault.bufferFees()).to.equal(usdc(25));
+      expect(await vault.totalAssets()).to.equal(usdc(1_000_000));
+    });
+
+    it("settles several positions with one payment", async () => {
+      const { vault, asHouse, collateral, loan, borrower, other, keeper } = await settling();
+      const fills = [
+        { owner: borrower, collateral: weth(2), repaid: usdc(3000) },
+        { owner: other, collateral: weth(1), repaid: usdc(1500) },
+      ];
+      const settle = asHouse.settle(collateral, fills, 7n, keeper, keeper, "0x");
+      await expect(settle).to.changeTokenBalances(collateral, [vault, keeper], [-weth(3), weth(3)]);
+      await expect(settle).to.changeTokenBalances(loan, [vault, keeper], [usdc(4500) + 7n, -usdc(4500) - 7n]);
+      expect((await vault.position(collateral, borrower)).slice(0, 2)).to.deep.equal([weth(8), usdc(13_000)]);
+      expect((await vault.position(collateral, other)).slice(0, 2)).to.deep.equal([weth(9), usdc(8500)]);
+      const market = await vault.market(collateral);
+      expect([market.collateral, market.debtShares]).to.deep.equal([weth(17), usdc(21_500)]);
+    });
+
+    it("closes a position whose whole debt is repaid; the collateral left over is its owner's", async () => {
+      const { vault, asHouse, collateral, borrower, keeper } = await settling();
+      const fills = [{ owner: borrower, collateral: weth(9), repaid: usdc(16_000) }];
+      const settle = asHouse.settle(collateral, fills, 0n, keeper, keeper, "0x");
+      await expect(settle).not.to.emit(vault, "WrittenOff");
+      expect((await vault.position(collateral, borrower)).slice(0, 2)).to.deep.equal([weth(1), 0n]);
+      await vault.connect(borrower).withdrawCollateral(collateral, weth(1), borrower, borrower);
+    });
+
+    it("rounds the debt shares down and the debt left up", async () => {
+      const { asHouse, vault, collateral, borrower, keeper, index, shares } = await lossComing();
+      const fills = [{ owner: borrower, collateral: weth(1), repaid: 1_000_003n }];
+      const repaidShares = mulDiv(1_000_003n, INDEX, index);
+      expect(index).to.be.gt(INDEX);
+      const args = [collateral, fills, 0n, keeper, keeper, "0x"] as const;
+      expect(await asHouse.settle.staticCall(...args)).to.deep.equal([mulDivUp(shares - repaidShares, index, INDEX)]);
+      await asHouse.settle(...args);
+      expect((await vault.position(collateral, borrower)).debtShares).to.equal(shares - repaidShares);
+    });
+
+    it("calls the payer back with the collateral in hand, before it pays", async () => {
+      const { vault, asHouse, collateral, loan, borrower, lender } = await settling();
+      const actor = await ethers.deployContract("MockActor");
+      const token = await collateral.getAddress();
+      // what it pays with it gets for the collateral, inside
+      await loan.connect(lender).approve(actor, usdc(5025));
+      await actor.setCalls([
+        { target: collateral, data: collateral.interface.encodeFunctionData("transfer", [lender.address, weth(3)]) },
+        {
+          target: loan,
+          data: loan.interface.encodeFunctionData("transferFrom", [
+            lender.address,
+            await actor.getAddress(),
+            usdc(5025),
+          ]),
+        },
+        {
+          target: loan,
+          data: loan.interface.encodeFunctionData("approve", [await vault.getAddress(), usdc(5025)]),
+        },
+      ]);
+      const fills = [{ owner: borrower, collateral: weth(3), repaid: usdc(5000) }];
+      const settle = asHouse.settle(collateral, fills, usdc(25), actor, actor, "0xabcd");
+      await expect(settle)
+        .to.emit(actor, "BuyCalled")
+        .withArgs(await vault.getAddress(), token, weth(3), usdc(5025), "0xabcd");
+      await expect(settle).to.changeTokenBalances(loan, [vault, lender], [usdc(5025), -usdc(5025)]);
+    });
+
+    it("can't be entered again from the payer's callback, nor can the buffer be left", async () => {
+      const { vault, buffer, asHouse, collateral, borrower } = await settling();
+      const actor = await ethers.deployContract("MockActor");
+      const self = await actor.getAddress();
+      const token = await collateral.getAddress();
+      const fills = [{ owner: borrower, collateral: weth(3), repaid: usdc(5000) }];
+      for (const [target, data] of [
+        [vault, vault.interface.encodeFunctionData("deposit", [1n, self])],
+        [vault, vault.interface.encodeFunctionData("withdraw", [0n, self, self])],
+        [vault, vault.interface.encodeFunctionData("repay", [token, 1n, borrower.address])],
+        [vault, vault.interface.encodeFunctionData("supplyCollateral", [token, 1n, self])],
+        [vault, vault.interface.encodeFunctionData("accrueInterest")],
+        [buffer, buffer.interface.encodeFunctionData("redeem", [1n, self, self])],
+        [buffer, buffer.interface.encodeFunctionData("collectFees")],
+      ] as const) {
+        await actor.setCalls([{ target, data }]);
+        await expect(asHouse.settle(collateral, fills, 0n, actor, actor, "0x01")).to.be.revertedWithCustomError(
+          vault,
+          "ReentrancyGuardReentrantCall",
+        );
+      }
+    });
+
+    it("can't be entered again from a hostile collateral", async () => {
+      const { vault, asHouse, borrower, keeper, oracle } = await settling();
+      const hostile = await ethers.deployContract("MockERC20Hook", ["Hostile", "HOST", 18]);
+      await vault.setMarket(hostile, { ...MARKET, oracle, borrowOracle: oracle });
+      await hostile.mint(borrower, weth(1));
+      await hostile.connect(borrower).approve(vault, weth(1));
+      await vault.connect(borrower).supplyCollateral(hostile, weth(1), borrower);
+      await vault.connect(borrower).borrow(hostile, usdc(1000), borrower, borrower);
+      await hostile.setHook(vault, vault.interface.encodeFunctionData("deposit", [1n, keeper.address]));
+      const fills = [{ owner: borrower, collateral: weth(1), repaid: usdc(1000) }];
+      for (const send of [
+        () => asHouse.settle(hostile, fills, 0n, keeper, keeper, "0x"),
+        () => asHouse.payBounty(hostile, borrower, 1n, keeper),
+      ]) {
+        await expect(send()).to.be.revertedWithCustomError(vault, "ReentrancyGuardReentrantCall");
+      }
+    });
+
+    it("is the auction house's alone, and takes no more than a position has", async () => {
+      const { vault, asHouse, collateral, house, borrower, keeper } = await settling();
+
+      await expect(vault.connect(keeper).settle(collateral, [], 0n, keeper, keeper, "0x"))
+        .to.be.revertedWithCustomError(vault, "NotAllowed")
+        .withArgs(keeper.address, await house.getAddress());
+      const fills = [{ owner: borrower, collateral: weth(10) + 1n, repaid: 0n }];
+      await expect(asHouse.settle(collateral, fills, 0n, keeper, keeper, "0x"))
+        .to.be.revertedWithCustomError(vault, "NotEnoughCollateral")
+        .withArgs(weth(10) + 1n, weth(10));
+    });
+  });
+
+  describe("payBounty", () => {
+    it("takes collateral out of a position", async () => {
+      const { vault, asHouse, collateral, borrower, keeper } = await settling();
+      const pay = asHouse.payBounty(collateral, borrower, weth(0.01), keeper);
+      await expect(pay)
+        .to.emit(vault, "BountyPaid")
+        .withArgs(await collateral.getAddress(), borrower.address, keeper.address, weth(0.01));
+      await expect(pay).to.changeTokenBalances(collateral, [vault, keeper], [-weth(0.01), weth(0.01)]);
+      expect((await vault.position(collateral, borrower)).collateral).to.equal(weth(9.99));
+      expect((await vault.market(collateral)).collateral).to.equal(weth(19.99));
+    });
+
+    it("is the auction house's alone, and takes no more than a position has", async () => {
+      const { vault, asHouse, collateral, house, borrower, keeper } = await settling();
+      await expect(vault.connect(keeper).payBounty(collateral, borrower, 1n, keeper))
+        .to.be.revertedWithCustomError(vault, "NotAllowed")
+        .withArgs(keeper.address, await house.getAddress());
+      await expect(asHouse.payBounty(collateral, borrower, weth(10) + 1n, keeper))
+        .to.be.revertedWithCustomError(vault, "NotEnoughCollateral")
+        .withArgs(weth(10) + 1n, weth(10));
+    });
+  });
+
+  describe("writing off: reserves, then buffer, then lenders (B3)", () => {
+    const CASH = usdc(200_000);
+    for (const [name, lossOf] of [
+      ["a part of the reserves", (reserves: bigint) => reserves - usdc(1)],
+      ["all of the reserves", (reserves: bigint) => reserves],
+      ["reserves and a part of the buffer's fees", (reserves: bigint, fees: bigint) => reserves + fees / 2n],
+      ["reserves, fees and a part of the buffer's cash", (reserves: bigint, fees: bigint) => reserves + fees + 1n],
+      ["reserves, fees and all cash", (reserves: bigint, fees: bigint) => reserves + fees + CASH],
+      ["all of them and the lenders", (reserves: bigint, fees: bigint) => reserves + fees + CASH + usdc(12_345)],
+    ] as const) {
+      it(`takes ${name}`, async () => {
+        const { vault, buffer, loan, asHouse, collateral, borrower, keeper, index, shares, reserves, fees } =
+          await lossComing();
+        expect(reserves).to.be.gt(usdc(500));
+        const debt = mulDivUp(shares, index, INDEX);
+        const repaid = debt - lossOf(reserves, fees);
+        const lostShares = shares - mulDiv(repaid, INDEX, index);
+        const loss = mulDivUp(lostShares, index, INDEX);
+        // to a unit, which the shares round away from the one who repays
+        expect(loss - lossOf(reserves, fees)).to.be.within(0n, 1n);
+        const fromReserves = loss < reserves ? loss : reserves;
+        const fromFees = loss - fromReserves < fees ? loss - fromReserves : fees;
+        const rest = loss - fromReserves - fromFees;
+        const fromCash = rest < CASH ? rest : CASH;
+        const fromLenders = rest - fromCash;
+        const [idle, assets, price] = [
+          await vault.idle(),
+          await vault.totalAssets(),
+          await vault.convertToAssets(10n ** 24n),
+        ];
+
+        const fills = [{ owner: borrower, collateral: weth(400), repaid }];
+        const settle = asHouse.settle(collateral, fills, 0n, keeper, keeper, "0x");
+        await expect(settle)
+          .to.emit(vault, "WrittenOff")
+          .withArgs(
+            await collateral.getAddress(),
+            borrower.address,
+            loss,
+            lostShares,
+            fromReserves,
+            fromFees + fromCash,
+            fromLenders,
+          );
+        await expect(settle).to.changeTokenBalances(
+          loan,
+          [vault, buffer, keeper],
+          [repaid + fromCash, -fromCash, -repaid],
+        );
+        if (fromCash === 0n) await expect(settle).not.to.emit(buffer, "LossCovered");
+        else await expect(settle).to.emit(buffer, "LossCovered").withArgs(fromCash);
+
+        expect(await vault.position(collateral, borrower)).to.have.deep.property("0", 0n);
+        expect(await vault.debtOf(collateral, borrower)).to.equal(0);
+        expect(await vault.totalDebtShares()).to.equal(0);
+        expect((await vault.market(collateral)).debtShares).to.equal(0);
+        expect(await vault.reserves()).to.equal(reserves - fromReserves);
+        expect(await vault.bufferFees()).to.equal(fees - fromFees);
+        expect(await buffer.cash()).to.equal(CASH - fromCash);
+        expect(await vault.idle()).to.equal(idle + repaid + fromCash);
+        // V1: all that is left is cash, and it is what is owed
+        const owed = (await vault.totalAssets()) + (await vault.reserves()) + (await vault.bufferFees());
+        expect(await vault.idle()).to.equal(owed);
+        expect(await loan.balanceOf(vault)).to.equal(owed);
+        // V3: only what lenders bear lowers their share, and roundings of the debt by two units are theirs
+        if (fromLenders === 0n) expect(await vault.convertToAssets(10n ** 24n)).to.be.gte(price);
+        else expect(assets - (await vault.totalAssets())).to.be.within(fromLenders - 2n, fromLenders);
+      });
+    }
+
+    it("counts the fee of the same sale as the buffer's", async () => {
+      const { vault, buffer, asHouse, collateral, borrower, keeper } = await settling();
+      const fills = [{ owner: borrower, collateral: weth(10), repaid: usdc(16_000) - 4n }];
+      await expect(asHouse.settle(collateral, fills, 10n, keeper, keeper, "0x"))
+        .to.emit(vault, "WrittenOff")
+        .withArgs(await collateral.getAddress(), borrower.address, 4n, 4n, 0n, 4n, 0n);
+      expect(await vault.bufferFees()).to.equal(6);
+      expect(await buffer.cash()).to.equal(usdc(200_000));
+      expect(await vault.totalAssets()).to.equal(usdc(1_000_000));
+    });
+
+    it("writes nothing off while there is collateral left, or no debt", async () => {
+      const { vault, asHouse, collateral, borrower, other, keeper } = await settling();
+      const fills = [
+        { owner: borrower, collateral: weth(10) - 1n, repaid: usdc(1) },
+        { owner: other, collateral: weth(10), repaid: usdc(10_000) },
+      ];
+      await expect(asHouse.settle(collateral, fills, 0n, keeper, keeper, "0x")).not.to.emit(vault, "WrittenOff");
+      expect(await vault.debtOf(collateral, borrower)).to.equal(usdc(15_999));
+      expect(await vault.debtOf(collateral, other)).to.equal(0);
+    });
+
+    it("happens in a take-over of what is insolvent, through the real auction house", async () => {
+      const { vault, house, buffer, loan, collateral, borrower, keeper, open, setPrice } = await coreWithoutInterest();
+      await open(borrower, weth(10), usdc(16_000));
+      await setPrice(1500);
+      const token = await collateral.getAddress();
+      // the buffer pays the 15,000 that it is worth, and then the 1,000 that are lost
+      const absorb = house.connect(keeper).absorb(collateral, borrower);
+      await expect(absorb)
+        .to.emit(vault, "Settled")
+        .withArgs(token, borrower.address, await buffer.getAddress(), weth(10), usdc(15_000), usdc(15_000));
+      await expect(absorb)
+        .to.emit(vault, "WrittenOff")
+        .withArgs(token, borrower.address, usdc(1000), usdc(1000), 0n, usdc(1000), 0n);
+      await expect(absorb).to.emit(buffer, "TakenOver").withArgs(token, weth(10), usdc(15_000));
+      await expect(absorb).to.emit(buffer, "LossCovered").withArgs(usdc(1000));
+      await expect(absorb).to.changeTokenBalances(loan, [vault, buffer], [usdc(16_000), -usdc(16_000)]);
+      await expect(absorb).to.changeTokenBalances(collateral, [vault, buffer, keeper], [-weth(10), weth(10), 0n]);
+      expect(await buffer.cash()).to.equal(usdc(184_000));
+      expect((await buffer.inventory(collateral)).amount).to.equal(weth(10));
+      expect(await vault.totalAssets()).to.equal(usdc(1_000_000));
+      expect(await vault.idle()).to.equal(usdc(1_000_000));
+    });
+  });
+});

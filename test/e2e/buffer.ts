@@ -1,0 +1,198 @@
+import { expect } from "chai";
+import { type ContractTransactionResponse, MaxUint256 } from "ethers";
+
+import { type Vault } from "../../typechain-types";
+import { DAY, HOUR, MINUTE, usdc, weth, world } from "./fixture";
+
+const SaleRefusal = { None: 0, AuctionsRunning: 2, PriceUnderAverage: 3 };
+
+/** The arguments of the one event of that name that a transaction emitted, from the vault. */
+async function eventOf(
+  vault: Vault,
+  name: "WrittenOff" | "InterestAccrued",
+  sent: ContractTransactionResponse,
+): Promise<Record<string, bigint>> {
+  const { logs } = (await sent.wait())!;
+  const found = logs
+    .map((log) => vault.interface.parseLog(log))
+    .filter((one) => one !== null)
+    .filter((one) => one.name === name);
+  expect(found, name).to.have.length(1);
+  return found[0]!.args.toObject() as Record<string, bigint>;
+}
+
+/** 10 ETH with 15,000 USDC of debt, whose price falls. */
+async function crashTo(price: number) {
+  const all = await world();
+  const { weth: collateral } = all.protocol;
+  await all.open(all.people.borrower, collateral, weth(10), usdc(15_000));
+  await all.pass(HOUR);
+  await all.setPrice("ETH", price);
+  return { all, ...all.protocol, ...all.people, collateral, pool: all.pools.ETH };
+}
+
+describe("end to end: the buffer", () => {
+  it("absorbs, holds, sells its inventory on the real pool, and pays its underwriters", async () => {
+    const { all, vault, house, buffer, liquidator, usdc: loan, collateral, borrower, keeper, underwriter, pool } = await crashTo(1640); // prettier-ignore
+    const shares = await buffer.balanceOf(underwriter);
+    const rich = await loan.balanceOf(underwriter);
+    await buffer.connect(underwriter).requestRedeem(shares, underwriter, underwriter);
+
+    // 91.5 %: it can't wait. The buffer pays 3 % less than the price and takes what brings it to its target
+    const { collateral: before } = await vault.position(collateral, borrower);
+    await expect(house.connect(keeper).absorb(collateral, borrower)).to.emit(house, "Absorbed");
+    const bounty = await collateral.balanceOf(keeper);
+    const { amount: taken } = await buffer.inventory(collateral);
+    const spent = usdc(200_000) - (await buffer.cash());
+    expect(bounty).to.equal(weth(10) / 1001n);
+    expect(before - (await vault.position(collateral, borrower)).collateral).to.equal(taken + bounty);
+    expect(Number(spent) / Number((taken * 1640n) / 10n ** 12n)).to.be.closeTo(0.97, 1e-6);
+    expect(await all.ltv(collateral, borrower)).to.be.closeTo(0.7885, 0.0001);
+
+    // not while the price is under its average
+    const sell = async () => liquidator.connect(keeper).liquidateInventory(pool, collateral, MaxUint256, 1, keeper);
+    await all.pass(10 * MINUTE);
+    await house.sync(collateral);
+    await expect(sell())
+      .to.be.revertedWithCustomError(buffer, "NotForSale")
+      .withArgs(collateral, SaleRefusal.PriceUnderAverage);
+
+    // the fall is over, and it leaves at half the lane's pace
+    for (let i = 0; i < 6; i++) {
+      await all.pass(30 * MINUTE);
+      await house.sync(collateral);
+    }
+    const { ratePerHour } = await house.lane(collateral);
+    expect(taken).to.be.lessThan(ratePerHour / 2n);
+    const cash = await buffer.cash();
+    await expect(sell()).to.emit(buffer, "InventorySold");
+    expect((await buffer.inventory(collateral)).amount).to.equal(0);
+    // sold at most 1 % under the price, bought 3 % under it
+    const earned = (await buffer.cash()) - cash;
+    expect(Number(earned) / Number((taken * 1640n) / 10n ** 12n)).to.be.within(0.99, 1.005);
+    expect(await loan.balanceOf(keeper)).to.be.greaterThan(0);
+
+    // the underwriter waits for three days, and has made what the buffer made, and its share of interest
+    await expect(buffer.connect(underwriter).redeem(shares, underwriter, underwriter)).to.be.revertedWithCustomError(
+      buffer,
+      "CoolingDown",
+    );
+    await all.pass(3 * DAY);
+    await buffer.connect(underwriter).redeem(shares, underwriter, underwriter);
+    const gain = (await loan.balanceOf(underwriter)) - rich - usdc(200_000);
+    expect(gain).to.be.at.least(earned - spent - 1n);
+    expect(gain).to.be.lessThan(earned - spent + usdc(1));
+  });
+
+  it("takes over what the lane did not sell within an hour, below absorbLtv too", async () => {
+    const { all, house, buffer, collateral, borrower, keeper } = await crashTo(1780);
+    await expect(house.connect(keeper).absorb(collateral, borrower)).to.be.revertedWithCustomError(
+      house,
+      "NotAbsorbable",
+    );
+    await house.connect(keeper).start(collateral, borrower);
+    await all.pass(HOUR - MINUTE);
+    await expect(house.connect(keeper).absorb(collateral, borrower)).to.be.revertedWithCustomError(
+      house,
+      "NotAbsorbable",
+    );
+    await all.pass(MINUTE);
+    await house.connect(keeper).absorb(collateral, borrower);
+    expect((await buffer.inventory(collateral)).amount).to.be.greaterThan(0);
+    expect((await house.lane(collateral)).auctions).to.equal(0);
+  });
+
+  it("lets nobody leave and nothing go while auctions run, which may bring a loss", async () => {
+    const { all, house, buffer, collateral, borrower, keeper, underwriter, buyer } = await crashTo(1640);
+    await house.connect(keeper).absorb(collateral, borrower);
+    await buffer.connect(underwriter).requestRedeem(10n ** 9n, underwriter, underwriter);
+    await all.open(buyer, collateral, weth(10), usdc(12_000));
+    await all.pass(HOUR);
+    await all.setPrice("ETH", 1440);
+    await house.connect(keeper).start(collateral, buyer);
+    const refusal = async () => (await buffer.quoteInventory(collateral, MaxUint256)).refusal;
+    expect(await refusal()).to.equal(SaleRefusal.AuctionsRunning);
+
+    await all.pass(3 * DAY);
+    await expect(buffer.connect(underwriter).redeem(10n ** 9n, underwriter, underwriter))
+      .to.be.revertedWithCustomError(buffer, "MarketInTrouble")
+      .withArgs(collateral);
+    expect(await buffer.maxRedeem(underwriter)).to.equal(0);
+    // a day after the take-over the sale goes on, auctions or not
+    expect(await refusal()).to.equal(SaleRefusal.None);
+
+    await all.setPrice("ETH", 1640);
+    await house.cancel(collateral, buyer);
+    await expect(buffer.connect(underwriter).redeem(10n ** 9n, underwriter, underwriter)).to.emit(buffer, "Withdraw");
+  });
+
+  /**
+   * Somebody at 70 % for a while, so that there are reserves, and 10 ETH that fall until they are worth less than they owe.
+   * @param underwritten What the buffer has in cash then.
+   */
+  async function insolvency(underwritten: bigint) {
+    const all = await world();
+    const { vault, house, buffer, weth: collateral } = all.protocol;
+    const { borrower, underwriter, buyer } = all.people;
+    await buffer.connect(underwriter).requestRedeem(await buffer.balanceOf(underwriter), underwriter, underwriter);
+    await all.open(buyer, collateral, weth(700), usdc(700_000));
+    await all.open(borrower, collateral, weth(10), usdc(15_000));
+    await all.pass(3 * DAY);
+    await buffer.collectFees();
+    await buffer.connect(underwriter).withdraw((await buffer.cash()) - underwritten, underwriter, underwriter);
+    await all.pass(5 * DAY);
+    await all.setPrice("ETH", 1400);
+    await vault.accrueInterest();
+    const debt = await vault.debtOf(collateral, borrower);
+    const before = {
+      reserves: await vault.reserves(),
+      fees: await vault.bufferFees(),
+      cash: await buffer.cash(),
+      lenders: await vault.totalAssets(),
+      sharePrice: await vault.convertToAssets(10n ** 12n),
+      debt,
+    };
+    expect(before.reserves).to.be.greaterThan(usdc(10)).and.to.be.lessThan(usdc(900));
+    const sent = await house.absorb(collateral, borrower);
+    const { cost } = await house.queryFilter(house.filters.Absorbed, sent.blockNumber!).then((logs) => logs[0]!.args);
+    const loss = await eventOf(vault, "WrittenOff", sent);
+    const interest = await eventOf(vault, "InterestAccrued", sent);
+    const position = await vault.position(collateral, borrower);
+    expect([position.collateral, position.debtShares]).to.deep.equal([0n, 0n]);
+    expect((await buffer.inventory(collateral)).amount).to.equal(weth(10));
+    // the buffer pays for what the collateral is worth, and what is left is the loss
+    expect(cost).to.equal(usdc(14_000));
+    expect(loss.debt).to.be.within(before.debt - cost, before.debt - cost + usdc(0.01));
+    expect(loss.fromReserves! + loss.fromBuffer! + loss.fromLenders!).to.equal(loss.debt);
+    return { all, vault, buffer, before, loss, interest, cost };
+  }
+
+  it("writes off what an insolvent position owes over its worth: reserves bear it, then the buffer", async () => {
+    const { vault, buffer, before, loss, interest, cost } = await insolvency(usdc(20_000));
+    // all of the reserves, to the unit
+    expect(loss.fromReserves).to.equal(before.reserves + interest.toReserves!);
+    expect(await vault.reserves()).to.equal(0);
+    // the buffer all of the rest: first what it had left in the vault, then cash
+    expect(loss.fromBuffer).to.equal(loss.debt! - loss.fromReserves!);
+    const fees = before.fees + interest.toBuffer!;
+    expect(await vault.bufferFees()).to.equal(0);
+    expect(await buffer.cash()).to.equal(before.cash - cost - (loss.fromBuffer! - fees));
+    // the lenders nothing
+    expect(loss.fromLenders).to.equal(0);
+    const lenders = before.lenders + interest.interest! - interest.toReserves! - interest.toBuffer!;
+    expect((await vault.totalAssets()) - lenders).to.be.within(0n, 2n);
+    expect(await vault.convertToAssets(10n ** 12n)).to.be.at.least(before.sharePrice);
+  });
+
+  it("and then the lenders, once reserves and buffer are empty", async () => {
+    const { vault, buffer, before, loss, interest, cost } = await insolvency(usdc(14_100));
+    expect(loss.fromReserves).to.equal(before.reserves + interest.toReserves!);
+    expect(loss.fromBuffer).to.equal(before.fees + interest.toBuffer! + before.cash - cost);
+    expect(loss.fromLenders).to.equal(loss.debt! - loss.fromReserves! - loss.fromBuffer!);
+    expect(loss.fromLenders).to.be.greaterThan(usdc(100));
+    expect([await vault.reserves(), await vault.bufferFees(), await buffer.cash()]).to.deep.equal([0n, 0n, 0n]);
+    const lenders = before.lenders + interest.interest! - interest.toReserves! - interest.toBuffer!;
+    expect((await vault.totalAssets()) - (lenders - loss.fromLenders!)).to.be.within(0n, 2n);
+    expect(await vault.convertToAssets(10n ** 12n)).to.be.lessThan(before.sharePrice);
+  });
+});

@@ -1,0 +1,129 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { expect } from "chai";
+import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+import { formatNumber } from "../../scripts/replay/report/measures";
+import { renderSweepPage } from "../../scripts/replay/sweep/report/html";
+import type { Sweep } from "../../scripts/replay/sweep/summary";
+import { findChromium } from "./chromium";
+import { sampleSweep, sweepOptions } from "./sweep-sample";
+
+describe("sweep: page in a browser", function () {
+  this.timeout(60_000);
+  let browser: Browser;
+  let folder: string;
+
+  before(async function () {
+    const executablePath = findChromium();
+    if (executablePath === undefined) {
+      console.warn(
+        "      No Chromium found: install one (apt-get install chromium) or set CHROMIUM_PATH to run these.",
+      );
+      this.skip();
+    }
+    browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
+    folder = mkdtempSync(join(tmpdir(), "spillway-sweep-"));
+  });
+  after(async () => {
+    // neither is there when the tests were skipped
+    await (browser as Browser | undefined)?.close();
+    if (folder) rmSync(folder, { recursive: true });
+  });
+
+  /** Opens the page; `problems` collects what the browser complains about and every request but the page's own. */
+  async function show(sweep: Sweep, options: BrowserContextOptions = {}): Promise<{ page: Page; problems: string[] }> {
+    const file = join(folder, "index.html");
+    writeFileSync(file, renderSweepPage(sweep));
+    const page = await (await browser.newContext(options)).newPage();
+    const problems: string[] = [];
+    const address = pathToFileURL(file).href;
+    page.on("console", (message) => problems.push(`${message.type()}: ${message.text()}`));
+    page.on("pageerror", (error) => problems.push(error.message));
+    page.on("request", (request) => {
+      if (request.url() !== address && !request.url().startsWith("data:")) problems.push(`request: ${request.url()}`);
+    });
+    await page.goto(address);
+    return { page, problems };
+  }
+
+  /** What stands in the cells of a heat map. */
+  const cells = async (page: Page, field: string): Promise<string[]> =>
+    (await page.locator(`#plot-${field} svg text`).allTextContents())
+      .filter((text) => /^−?\d+\.\d\d( ★)?$/.test(text))
+      .sort();
+
+  it("draws every heat map with the figures of the sweep, without a complaint and without the network", async () => {
+    const sweep = sampleSweep();
+    const { page, problems } = await show(sweep);
+    for (const field of ["excessDrawdownPct", "badDebtPct", "borrowerLossPct", "bufferPnlPct"] as const) {
+      // the third axis stands at its first value
+      const expected = sweep.points
+        .filter(({ values }) => values["book-to-depth"] === 50)
+        .map(({ mean, frontier }) => `${mean[field].toFixed(2)}${frontier ? " ★" : ""}`);
+      expect(await cells(page, field), field).to.deep.equal(expected.sort());
+      expect(await page.locator(`#plot-${field}`).getAttribute("aria-label")).to.match(/lowest .+ at Pace .+; highest/);
+    }
+    expect(await page.locator("#plot-trade svg path").count()).to.be.at.least(sweep.points.length);
+    expect(problems).to.deep.equal([]);
+    await page.context().close();
+  });
+
+  it("redraws for other axes, values and figures, with the keyboard alone", async () => {
+    const sweep = sampleSweep();
+    const { page, problems } = await show(sweep);
+    await page.locator('select[data-fix="book-to-depth"]').selectOption("150");
+    await page.locator("#kind").focus();
+    await page.keyboard.press("ArrowDown");
+    const worst = sweep.points.filter(({ values }) => values["book-to-depth"] === 150);
+    expect(await cells(page, "excessDrawdownPct")).to.deep.equal(
+      worst.map((point) => `${point.worst.excessDrawdownPct.toFixed(2)}${point.frontier ? " ★" : ""}`).sort(),
+    );
+    expect(await page.locator("#live").textContent()).to.contain("drawn anew");
+
+    // one axis can't go both ways
+    await page.locator("#across").selectOption("buffer");
+    expect(await page.locator("#upwards").inputValue()).to.equal("pace");
+    await page.locator("#upwards").selectOption("book-to-depth");
+    expect(await cells(page, "badDebtPct")).to.have.lengthOf(4);
+    expect(await page.locator('label[data-rest="pace"]').isVisible()).to.equal(true);
+    expect(await page.locator('label[data-rest="buffer"]').isVisible()).to.equal(false);
+    expect(problems).to.deep.equal([]);
+    await page.context().close();
+  });
+
+  it("has all figures in its tables, and its landmarks and headings in order", async () => {
+    const sweep = sampleSweep();
+    const { page } = await show(sweep);
+    const rows = page.locator("#points ~ .scroll tbody tr");
+    expect(await rows.count()).to.equal(12);
+    for (const [index, point] of sweep.points.entries()) {
+      const text = await rows.nth(index).innerText();
+      expect(text)
+        .to.contain(formatNumber(point.mean.excessDrawdownPct))
+        .and.contain(formatNumber(point.mean.badDebtPct));
+      expect(text.includes("★")).to.equal(point.frontier);
+    }
+    expect(await page.locator("h1").count()).to.equal(1);
+    const levels = await page
+      .locator("h1, h2, h3")
+      .evaluateAll((all) => all.map(({ tagName }) => Number(tagName.slice(1))));
+    levels.forEach((level, index) => expect(level - (levels[index - 1] ?? 0)).to.be.at.most(1));
+    expect(await page.locator("th:not([scope])").count()).to.equal(0);
+    expect(await page.locator("main").count()).to.equal(1);
+    await page.context().close();
+  });
+
+  for (const colorScheme of ["light", "dark"] as const) {
+    it(`fits 360 pixels with one axis only, in ${colorScheme}`, async () => {
+      const one = sampleSweep(sweepOptions({ axes: [{ name: "pace", values: [1, 3, 6] }] }));
+      const { page, problems } = await show(one, { viewport: { width: 360, height: 740 }, colorScheme });
+      for (const summary of await page.locator("summary").all()) await summary.click();
+      expect(await page.evaluate("document.documentElement.scrollWidth")).to.equal(360);
+      expect(await cells(page, "excessDrawdownPct")).to.have.lengthOf(3);
+      expect(problems).to.deep.equal([]);
+      await page.context().close();
+    });
+  }
+});

@@ -1,0 +1,236 @@
+import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { createServer, type AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect } from "chai";
+import { WorkerPool } from "../../scripts/replay/jobs";
+import { codeVersion } from "../../scripts/replay/sweep/codeVersion";
+import { runSweepJob, type SweepJob } from "../../scripts/replay/sweep/job";
+import type { Sweep } from "../../scripts/replay/sweep/summary";
+
+const CLI = join(__dirname, "../../scripts/replay/cli.ts");
+/** Ten minutes in which ETH fell by 17 %. */
+const FALL = { fromSeconds: 38_400, toSeconds: 39_000 };
+const SWEEP = ["sweep", "--vary", "pace=1,6", "--vary", "buffer=0,0.15", "--from", "640m", "--to", "645m"];
+
+interface Running {
+  child: ChildProcess;
+  stdout: string;
+  stderr: string;
+  ended: Promise<number | null>;
+}
+
+const started: ChildProcess[] = [];
+
+function start(program: string, args: readonly string[]): Running {
+  const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
+  started.push(child);
+  const running: Running = {
+    ...{ child, stdout: "", stderr: "" },
+    ended: new Promise((resolve, reject) => {
+      child.on("error", reject).on("close", resolve);
+    }),
+  };
+  child.stdout.setEncoding("utf8").on("data", (text: string) => (running.stdout += text));
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (running.stderr += text));
+  return running;
+}
+
+const replay = (args: readonly string[]): Running => start(process.execPath, ["--import", "tsx", CLI, ...args]);
+
+async function until(what: string, holds: () => boolean, seconds = 90): Promise<void> {
+  for (let tries = 0; !holds(); tries++) {
+    if (tries > seconds * 20) throw new Error(`in ${seconds} s there was not: ${what}`);
+    await sleep(50);
+  }
+}
+
+/** Processes that have a process id as their ancestor. */
+function descendantsOf(pid: number): number[] {
+  const list = spawnSync("ps", ["-A", "-o", "pid=,ppid="], { encoding: "utf8" }).stdout.trim().split("\n");
+  const pairs = list.map((line) => line.trim().split(/\s+/).map(Number));
+  const children = pairs.flatMap(([child, parent]) => (child !== undefined && parent === pid ? [child] : []));
+  return children.flatMap((child) => [child, ...descendantsOf(child)]);
+}
+
+const isAlive = (pid: number): boolean =>
+  existsSync(`/proc/${pid}`) || spawnSync("ps", ["-p", String(pid)]).status === 0;
+
+const read = (folder: string): Sweep => JSON.parse(readFileSync(join(folder, "sweep.json"), "utf8")) as Sweep;
+const done = (folder: string): string[] =>
+  existsSync(join(folder, "jobs")) ? readdirSync(join(folder, "jobs")).filter((name) => name.endsWith(".json")) : [];
+
+describe("a sweep that runs", function () {
+  this.timeout(300_000);
+  let folder: string;
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), "sweep-run-"));
+  });
+  afterEach(async () => {
+    for (const child of started.splice(0)) child.kill("SIGKILL");
+    await sleep(200);
+  });
+  after(() => {
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it("refuses bad input with one line, exit code 2, and nothing written", async () => {
+    const out = join(folder, "refused");
+    const cases: [args: string[], code: string, words: string][] = [
+      [["--vary", "speed=1"], "BAD_INPUT", "book-to-depth"],
+      [["--vary", "pace=fast"], "BAD_INPUT", "%/h"],
+      [["--vary", "absorb-ltv=95"], "BAD_INPUT", "absorb-discount"],
+      [[], "BAD_INPUT", "--vary"],
+      [["--vary", "pace=1", "--scenario", "black-thursday,nope"], "UNKNOWN_SCENARIO", "nope"],
+      [["--vary", "pace=1", "--seeds", "0"], "BAD_INPUT", "--seeds"],
+      [["--vary", "pace=1", "--engines", "none"], "error", "--engines"],
+    ];
+    for (const [args, code, words] of cases) {
+      const run = replay(["sweep", ...args, "--out", out]);
+      expect(await run.ended, args.join(" ")).to.equal(2);
+      expect(run.stderr.trim().split("\n"), args.join(" ")).to.have.lengthOf(1);
+      expect(run.stderr)
+        .to.match(new RegExp(`^${code}: `))
+        .and.contain(words);
+    }
+    const redis = replay([
+      "sweep",
+      "--vary",
+      "pace=1",
+      "--out",
+      join(folder, "no-redis"),
+      "--redis",
+      "redis://:secret@127.0.0.1:1",
+    ]);
+    expect(await redis.ended, redis.stderr).to.equal(2);
+    expect(redis.stderr).to.contain("REDIS_UNREACHABLE: no Redis at 127.0.0.1:1").and.not.contain("secret");
+    expect(
+      redis.stderr
+        .trim()
+        .split("\n")
+        .filter((line) => !line.endsWith("runs")),
+    ).to.have.lengthOf(1);
+    expect(existsSync(out)).to.equal(false);
+  });
+
+  it("gives the same state root for the same job, another for other parameters, and refuses a job of other code", async () => {
+    const pool = new WorkerPool();
+    const { signal } = new AbortController();
+    const job: SweepJob = {
+      ...{ code: codeVersion(), scenario: "black-thursday", seed: 1, bookToDepth: 150, buffer: 0.15, stepSeconds: 60 },
+      ...FALL,
+      overrides: { pace: 3 },
+    };
+    const [one, again, other] = await Promise.all([
+      runSweepJob(job, pool, signal),
+      runSweepJob(job, pool, signal),
+      runSweepJob({ ...job, overrides: { pace: 3, "max-premium": 0.5 } }, pool, signal),
+    ]);
+    expect(one.stateRoot).to.match(/^0x[0-9a-f]{64}$/);
+    expect(one.figures.liquidatedPct).to.be.above(0);
+    expect(again.stateRoot).to.equal(one.stateRoot);
+    expect(again.figures).to.deep.equal(one.figures);
+    expect(other.stateRoot).to.not.equal(one.stateRoot);
+    expect(other.figures.liquidatedPct).to.not.equal(one.figures.liquidatedPct);
+    const refusal = await runSweepJob({ ...job, code: "other" }, pool, signal).catch(String);
+    expect(refusal).to.contain("the code has changed");
+  });
+
+  it("goes on where it was killed, and leaves no process behind", async () => {
+    const out = join(folder, "resumed");
+    const first = replay([...SWEEP, "--out", out]);
+    await until("a run that is done", () => done(out).length > 0);
+    const family = descendantsOf(first.child.pid ?? 0);
+    first.child.kill("SIGKILL");
+    await first.ended;
+    await until("an end of its processes", () => !family.some(isAlive));
+    const kept = done(out);
+    expect(kept.length).to.be.within(1, 3);
+    expect(existsSync(join(out, "sweep.json"))).to.equal(false);
+    const writtenAt = kept.map((name) => statSync(join(out, "jobs", name)).mtimeMs);
+
+    const second = replay([...SWEEP, "--out", out]);
+    expect(await second.ended, second.stderr).to.equal(0);
+    expect(second.stderr).to.contain(`${kept.length} of 4 runs are done already`);
+    expect(second.stderr).to.contain("100 % of 4 runs");
+    expect(second.stdout).to.contain("The frontier");
+    expect(kept.map((name) => statSync(join(out, "jobs", name)).mtimeMs)).to.deep.equal(writtenAt);
+    expect(done(out)).to.have.lengthOf(4);
+    expect(readdirSync(out).sort()).to.deep.equal(["index.html", "jobs", "sweep.csv", "sweep.json"]);
+    const { points, command } = read(out);
+    expect(points.map(({ values }) => values)).to.deep.equal([
+      { pace: 1, buffer: 0 },
+      { pace: 1, buffer: 0.15 },
+      { pace: 6, buffer: 0 },
+      { pace: 6, buffer: 0.15 },
+    ]);
+    expect(points.flatMap(({ runs }) => runs.map(({ job }) => `${job}.json`)).sort()).to.deep.equal(done(out).sort());
+    expect(command).to.contain("--vary pace=1,6 --vary buffer=0,0.15");
+  });
+
+  it("hands its runs to workers through Redis: none is lost when one dies, none is done twice", async function () {
+    if (spawnSync("redis-server", ["--version"]).status !== 0) {
+      console.warn("      No redis-server found: install one (apt-get install redis-server) to run this.");
+      this.skip();
+    }
+    const port = await freePort();
+    const redis = `redis://127.0.0.1:${port}`;
+    const server = start("redis-server", [
+      "--port",
+      String(port),
+      "--bind",
+      "127.0.0.1",
+      "--save",
+      "",
+      "--appendonly",
+      "no",
+      "--dir",
+      folder,
+    ]);
+    await until("a Redis", () => server.stdout.includes("Ready to accept connections"));
+
+    const dying = replay(["sweep-worker", "--redis", redis]);
+    await until("a worker", () => dying.stdout.includes("ready for jobs"));
+    const out = join(folder, "queued");
+    const sweep = replay([...SWEEP, "--out", out, "--redis", redis]);
+    await until("a job begun", () => / begun\n/.test(dying.stdout));
+    const family = descendantsOf(dying.child.pid ?? 0);
+    const living = replay(["sweep-worker", "--redis", redis]);
+    await until("another worker", () => living.stdout.includes("ready for jobs"));
+    dying.child.kill("SIGKILL");
+    await dying.ended;
+    await until("an end of its processes", () => !family.some(isAlive));
+    expect(await sweep.ended, sweep.stderr).to.equal(0);
+
+    const ids = read(out).points.flatMap(({ runs }) => runs.map(({ job }) => job));
+    const finished = (text: string): string[] => [...text.matchAll(/^(\w+) done$/gm)].map(([, id]) => id ?? "");
+    const lost = [...dying.stdout.matchAll(/^(\w+) begun$/gm)].map(([, id]) => id ?? "");
+    const abandoned = lost.filter((id) => !finished(dying.stdout).includes(id));
+    expect(abandoned.length).to.be.above(0);
+    expect(finished(living.stdout)).to.include.members(abandoned);
+    expect([...finished(dying.stdout), ...finished(living.stdout)].sort()).to.deep.equal(ids.sort());
+
+    // what is done is fetched from the queue, though nobody works any more
+    living.child.kill("SIGKILL");
+    await living.ended;
+    const copy = join(folder, "fetched");
+    const again = replay([...SWEEP, "--out", copy, "--redis", redis]);
+    expect(await again.ended, again.stderr).to.equal(0);
+    expect(read(copy).points).to.deep.equal(read(out).points);
+    server.child.kill("SIGTERM");
+    await server.ended;
+  });
+});
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const probe = createServer().listen(0, "127.0.0.1", () => {
+      const { port } = probe.address() as AddressInfo;
+      probe.close(() => {
+        resolve(port);
+      });
+    });
+  });
+}
