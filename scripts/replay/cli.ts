@@ -1,7 +1,8 @@
 import { Command, CommanderError } from "commander";
 import { SpillwayError } from "../errors";
+import { MATCHES } from "./agents/borrowers";
 import { engines } from "./engines";
-import { integer, number, seconds } from "./options";
+import { choice, integer, number, seconds } from "./options";
 import { runAll } from "./all";
 import { showJobs } from "./jobProgress";
 import { checkOutput, parseFormats, replayFiles, writeFolder, type Format } from "./output";
@@ -19,6 +20,7 @@ interface Flags {
   bookToDepth: string;
   buffer: string;
   seed: string;
+  match: string;
   step?: string;
   from: string;
   to?: string;
@@ -50,6 +52,11 @@ const program = new Command("replay")
   )
   .option("--buffer <share>", "the buffer's cash over the book's starting collateral value", "0.15")
   .option("--seed <number>", "the borrowers are drawn from it", "1")
+  .option(
+    "--match <what>",
+    "what is the same for one borrower at every engine: the distance of its LTV from the engine's own lltv, or the ltv",
+    "distance",
+  )
   .option("--step <duration>", "time from one step to the next (default: the scenario's, mostly 60s)")
   .option("--from <duration>", "where to begin, from the start of the prices", "0s")
   .option(
@@ -99,6 +106,7 @@ async function main(): Promise<void> {
     bookToDepth: number(flags.bookToDepth, "--book-to-depth", 1, 100_000),
     buffer: number(flags.buffer, "--buffer", 0, 10),
     seed: integer(flags.seed, "--seed", 0, 2 ** 32 - 1),
+    match: choice(flags.match, "--match", MATCHES),
     ...(flags.step !== undefined && {
       stepSeconds: integer(seconds(flags.step, "--step").toString(), "--step", 12, 3600),
     }),

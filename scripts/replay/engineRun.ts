@@ -1,7 +1,8 @@
 import { stateRoot } from "./chain/fingerprint";
 import { abi, type MinedBlock, type Receipt, type TxRequest } from "./chain/chain";
-import { openRequest, WatchfulBorrowers, type BorrowerAction } from "./agents/borrowers";
+import { openRequest, WatchfulBorrowers, type BorrowerAction, type Match } from "./agents/borrowers";
 import type { Engine, EngineFactory, LiquidationEvent, World } from "./engines/engine";
+import { lltvOf } from "./engines/spillway";
 import { SpillwayError } from "../errors";
 import { item } from "./item";
 import type { Market } from "./market/market";
@@ -19,6 +20,8 @@ const GWEI = 1e9;
 export interface EngineRunOptions extends WorldOptions {
   /** Outside price per market at each step. */
   paths: readonly (readonly number[])[];
+  /** What is the same for one borrower at every engine. With "ltv" all engines' borrowers stand where Spillway's do. */
+  match: Match;
   onStep: () => void;
 }
 
@@ -63,18 +66,22 @@ async function run(engine: Engine, ready: ReadyWorld, options: EngineRunOptions)
 
   await engine.deploy();
   const limits = engine.limits;
-  await engine.open(borrowers.map((one) => openRequest(one, item(sizes, one.market), item(limits, one.market))));
+  const opening = limits.map(({ lltv, maxLtv }, index) => ({
+    lltv: options.match === "ltv" ? lltvOf(item(world.markets, index).asset) : lltv,
+    maxLtv,
+  }));
+  await engine.open(borrowers.map((one) => openRequest(one, item(sizes, one.market), item(opening, one.market))));
   ready.refreshFeeds();
   await chain.mine(start + shift - stepSeconds, baseFeeAt(scenario, start));
 
   let positions = await engine.positions();
   let positionsRead = start;
-  const opening = await engine.gauges();
+  const gauges = await engine.gauges();
   const lltv = limits.map((limit) => limit.lltv);
   const recorder = new Recorder({
     ...{ loan: world.loan, markets: world.markets, book: ready.book, lltv, stepSeconds, etherUsd: world.etherUsd },
     marketOf: borrowers.map((borrower) => borrower.market),
-    bufferStart: opening.buffer?.cash ?? 0n,
+    bufferStart: gauges.buffer?.cash ?? 0n,
   });
   const watchful = new WatchfulBorrowers(borrowers, sizes, lltv);
   const holdings = await keeperHoldings(engine, world);

@@ -27,3 +27,10 @@ export function integer(text: string, option: string, min: number, max: number):
   if (!Number.isInteger(value)) throw new SpillwayError("BAD_INPUT", `${option} ${text} is not a whole number`);
   return value;
 }
+
+/** One of the words that there are. Throws `BAD_INPUT`, naming them. */
+export function choice<T extends string>(text: string, option: string, words: readonly T[]): T {
+  const found = words.find((word) => word === text.trim());
+  if (found === undefined) throw new SpillwayError("BAD_INPUT", `${option} ${text} is none of ${words.join(", ")}`);
+  return found;
+}

@@ -1,3 +1,4 @@
+import type { Match } from "./agents/borrowers";
 /**
  * What a replay measures, and the shape of `result.json`.
  *
@@ -66,6 +67,7 @@ export interface ReplayParameters {
   engines: string[];
   bookToDepth: number;
   buffer: number;
+  match: Match;
   stepSeconds: number;
   fromSeconds: number;
   toSeconds: number;

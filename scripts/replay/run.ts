@@ -1,3 +1,4 @@
+import type { Match } from "./agents/borrowers";
 import { reconstructMainnet } from "./chain/reconstruct";
 import { ownVersion, packageVersion } from "./chain/artifacts";
 import { Rpc } from "./chain/rpc";
@@ -20,6 +21,7 @@ export interface ReplayOptions {
   /** Buffer's cash over the book's starting collateral value. */
   buffer: number;
   seed: number;
+  match: Match;
   /** The scenario's own when not given. */
   stepSeconds?: number;
   /** Offsets from the start, seconds; the end of the data when `to` is not given. */
@@ -83,7 +85,7 @@ export async function runReplay(options: ReplayOptions): Promise<Replay> {
     if (!fork) throw new SpillwayError("INTERNAL", "there is nothing to fork");
     const shared = {
       ...{ scenario, start, paths, fork, stepSeconds, seed: options.seed },
-      ...{ bookToDepth: options.bookToDepth, buffer: options.buffer },
+      ...{ bookToDepth: options.bookToDepth, buffer: options.buffer, match: options.match },
       startPrices: paths.map((path) => item(path, 0)),
     };
     const runs = await runJobs(
@@ -196,6 +198,7 @@ function collect(
     engines: [...options.engines],
     bookToDepth: options.bookToDepth,
     buffer: options.buffer,
+    match: options.match,
     stepSeconds,
     fromSeconds: start - scenario.start,
     toSeconds: end - scenario.start,

@@ -34,6 +34,7 @@ describe("every scenario at once", function () {
 
   const asked = (out: string, change: Partial<AllOptions>): AllOptions => ({
     ...{ scenarios: ["flash-wick", "tariff-2025-10"], engines: ["none"], bookToDepth: 150, buffer: 0, seed: 1 },
+    match: "distance" as const,
     ...{
       fromSeconds: 0,
       toSeconds: 300,

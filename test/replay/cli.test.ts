@@ -76,6 +76,7 @@ describe("the replay's command line", () => {
       [["--step", "soon"], "BAD_INPUT", "--step soon"],
       [["--book-to-depth", "0"], "BAD_INPUT", "--book-to-depth 0"],
       [["--seed", "1.5"], "BAD_INPUT", "--seed 1.5"],
+      [["--match", "size"], "BAD_INPUT", "--match size is none of distance, ltv"],
       [["--fork", "http://127.0.0.1:1"], "BAD_INPUT", "--block"],
       [["--fork", "http://127.0.0.1:1/secret", "--block", "1"], "RPC_UNREACHABLE", "127.0.0.1:1"],
       [["--port", port], "PORT_IN_USE", port],

@@ -3,11 +3,11 @@ import type { Anvil } from "../../scripts/replay/chain/anvil";
 import { mainnet as addresses } from "../../scripts/replay/chain/addresses";
 import { abi, Chain } from "../../scripts/replay/chain/chain";
 import { reconstructMainnet } from "../../scripts/replay/chain/reconstruct";
-import { runEngine, type EngineRun } from "../../scripts/replay/engineRun";
+import type { Match } from "../../scripts/replay/agents/borrowers";
+import { runEngine, type EngineRun, type EngineRunOptions } from "../../scripts/replay/engineRun";
 import type { EngineFactory } from "../../scripts/replay/engines/engine";
 import { none } from "../../scripts/replay/engines/none";
 import { findScenario } from "../../scripts/replay/scenarios";
-import type { Scenario } from "../../scripts/replay/scenarios/schema";
 import { seller } from "./seller";
 
 const scenario = findScenario("black-thursday");
@@ -26,10 +26,11 @@ describe("a run of one engine", () => {
   const run = (
     factory: EngineFactory,
     path: readonly number[],
-    change: { seed?: number; impact?: boolean; scenario?: Scenario; fork?: { url: string; block: number } } = {},
+    change: Partial<Pick<EngineRunOptions, "seed" | "impact" | "scenario" | "fork" | "match">> = {},
   ): Promise<EngineRun> =>
     runEngine(factory, {
       ...{ scenario, start: START, stepSeconds: 60, bookToDepth: 150, buffer: 0, seed: 1, impact: true },
+      match: "distance",
       ...{ startPrices: [path[0] ?? 0], paths: [path], fork: { url: mainnet.url }, onStep: () => undefined },
       ...change,
     });
@@ -44,6 +45,31 @@ describe("a run of one engine", () => {
     expect(figures).to.include({ excessDrawdownPct: 0, maxDisplacementPct: 0, liquidatedPct: 0, keeperProfitPct: 0 });
     expect(figures.badDebtPct).to.be.above(0);
     expect(figures.timeUnderwaterMinutes).to.be.above(5);
+  });
+
+  it("opens positions at the same distance from each engine's lltv, or at the same LTV", async () => {
+    const engineAt = (percent: bigint, opened: Map<string, bigint>): EngineFactory => {
+      const lltv = percent * 10n ** 16n;
+      return (world) => ({
+        ...none(world),
+        positions: async () => [...opened.values()].map((debt) => ({ collateral: 10n ** 18n, debt })),
+        limits: world.markets.map(() => ({ lltv, maxLtv: lltv })),
+        open: async (requests) => {
+          for (const { owner, debt } of requests) opened.set(owner, debt);
+        },
+      });
+    };
+    const debts = async (percent: bigint, match: Match): Promise<Map<string, bigint>> => {
+      const opened = new Map<string, bigint>();
+      await run(engineAt(percent, opened), flat(2), { match });
+      return opened;
+    };
+    const few = await debts(60n, "distance");
+    for (const [owner, debt] of await debts(90n, "distance")) {
+      // at the lower lltv two thirds of the debt
+      expect(Number(few.get(owner)) / Number(debt)).to.be.closeTo(2 / 3, 1e-6);
+    }
+    expect(await debts(90n, "ltv")).to.deep.equal(await debts(83n, "distance"));
   });
 
   it("gives the same state root twice, and another for another seed", async () => {

@@ -111,6 +111,7 @@ export const sample = (): ReplayResult => ({
     engines: ["spillway", "aave-v3", "morpho-blue", "none"],
     bookToDepth: 150,
     buffer: 0.15,
+    match: "distance",
     stepSeconds: 60,
     fromSeconds: 0,
     toSeconds: 60 * STEPS,

@@ -68,15 +68,22 @@ export function drawBorrowers(scenario: Scenario, markets: readonly BorrowerMark
   });
 }
 
-/** What a borrower opens at an engine's limits: the debt that puts it at its distance from the lltv, and never over the maximal LTV. */
+/** What is the same for one borrower at every engine: the distance of its LTV from the engine's own lltv, or the LTV. */
+export const MATCHES = ["distance", "ltv"] as const;
+export type Match = (typeof MATCHES)[number];
+
+/**
+ * What a borrower opens at an engine's limits: the debt that puts it at its distance from `lltv` (the engine's own, or the one
+ * that all engines are to share), and never over the maximal LTV.
+ */
 export function openRequest(
   borrower: Borrower,
   market: BorrowerMarket,
-  limits: { lltv: bigint; maxLtv: bigint },
+  { lltv, maxLtv }: { lltv: bigint; maxLtv: bigint },
 ): OpenRequest {
-  const wanted = (limits.lltv * BigInt(Math.round((1 - borrower.distance) * 1e6))) / MICRO;
+  const wanted = (lltv * BigInt(Math.round((1 - borrower.distance) * 1e6))) / MICRO;
   // a hair below the maximum: the feed rounds to eight decimals
-  const most = (limits.maxLtv * 9_999n) / 10_000n;
+  const most = (maxLtv * 9_999n) / 10_000n;
   const value = valueOf(borrower.collateral, market.startPrice, market);
   const debt = (value * (wanted < most ? wanted : most)) / WAD;
   return { market: borrower.market, owner: borrower.address, collateral: borrower.collateral, debt };

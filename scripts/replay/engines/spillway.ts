@@ -444,6 +444,11 @@ export function marketFor(asset: CollateralAsset, overrides: Overrides): MarketP
   return override(parameters, overrides);
 }
 
+/** LTV above which a position of that collateral is liquidated, Wad. */
+export function lltvOf(asset: CollateralAsset): bigint {
+  return (BigInt(marketFor(asset, {}).lltvBps) * WAD) / 10_000n;
+}
+
 /** Mainnet's parameters for the markets of the run, without the caps that a replay's book would hit. */
 function parametersFor(world: World): NetworkParameters {
   const maxAge = world.feedPatience;

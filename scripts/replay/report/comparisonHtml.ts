@@ -12,7 +12,7 @@ import { BASELINE, engineStyle } from "./engines";
 import { engineSwatch } from "./html";
 import { markup, type Markup } from "./markup";
 import { bestEngines, formatNumber, measure, type Measure } from "./measures";
-import { commandBlock, pageHead, renderPage } from "./page";
+import { commandBlock, matchSentence, pageHead, renderPage } from "./page";
 
 /** The measures that scenarios are compared by, in the order of the page. */
 export const COMPARED = (
@@ -63,7 +63,7 @@ function header(comparison: Comparison, engines: readonly string[]): Markup {
   return pageHead({
     kicker: "Spillway replay",
     title: "Every scenario",
-    lead: "Real crashes, and what is changed or made up. Within each the same prices, borrowers and market, once for each way of liquidating.",
+    lead: `Real crashes, and what is changed or made up. Within each the same prices, borrowers and market, once for each way of liquidating.${shared ? ` ${matchSentence(shared.match)}` : ""}`,
     facts,
   });
 }

@@ -5,7 +5,7 @@ import type { Point } from "./downsample";
 import { BASELINE, engineStyle, orderedEngines } from "./engines";
 import { markup, type Markup } from "./markup";
 import { bestEngines, formatNumber, MEASURES, type Measure } from "./measures";
-import { commandBlock, pageHead, renderPage, sentenceCase } from "./page";
+import { commandBlock, matchSentence, pageHead, renderPage, sentenceCase } from "./page";
 import { verdict } from "./verdict";
 
 /**
@@ -86,7 +86,7 @@ function header({ scenario, seed, engines, parameters }: ReplayResult, series: R
   return pageHead({
     kicker: "Spillway replay",
     title: sentenceCase(scenario),
-    lead: "The same crash, the same borrowers and the same market, once for each way of liquidating. What differs below is what liquidating did.",
+    lead: `The same crash, the same borrowers and the same market, once for each way of liquidating. What differs below is what liquidating did. ${matchSentence(parameters.match)}`,
     facts,
   });
 }
@@ -259,6 +259,7 @@ const MEANINGS: Record<string, string> = {
   engines: "Ways of liquidating that were compared",
   bookToDepth: "The book's collateral over the collateral whose sale moves the market by 1 %",
   buffer: "The buffer's cash over the book's starting value",
+  match: "What is the same for one borrower at every engine: the distance from the liquidation threshold, or the LTV",
   stepSeconds: "Seconds between two steps",
   fromSeconds: "Start, seconds from the start of the prices",
   toSeconds: "End, seconds from the start of the prices",

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { buildSync } from "esbuild";
+import type { Match } from "../agents/borrowers";
 import { embedJson, markup, Markup } from "./markup";
 
 export interface PageParts {
@@ -113,4 +114,11 @@ export function sentenceCase(name: string): string {
     .toLowerCase()
     .trim();
   return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
+/** A sentence on what `--match` held equal. */
+export function matchSentence(match: Match): string {
+  return match === "ltv"
+    ? "A borrower has the same collateral and the same LTV at every protocol, and so stands nearer to the threshold where that is lower."
+    : "A borrower has the same collateral at every protocol and stands at the same distance from its liquidation threshold, which is not the same LTV.";
 }

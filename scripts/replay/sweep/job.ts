@@ -48,7 +48,8 @@ export async function runSweepJob(job: SweepJob, pool: WorkerPool, signal: Abort
   const { seed, bookToDepth, buffer, overrides, ...window } = job;
   const { scenario, start, stepSeconds, paths } = plan(window);
   const options = {
-    ...{ scenario, start, stepSeconds, paths, seed, bookToDepth, buffer, overrides, impact: true },
+    ...{ scenario, start, stepSeconds, paths, seed, bookToDepth, buffer, overrides },
+    ...{ impact: true, match: "distance" as const },
     startPrices: paths.map((path) => item(path, 0)),
   };
   const run = await pool.run({ engine: "spillway", options }, () => undefined, signal);
