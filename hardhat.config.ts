@@ -53,7 +53,8 @@ const config: HardhatUserConfig = {
   },
   gasReporter: { enabled: true, offline: true, noColors: true },
   typechain: { outDir: "typechain-types", target: "ethers-v6" },
-  mocha: { timeout: 120_000 },
+  // Some tests start chains, servers and browsers: where the machine is shared, as in CI, one that ran out of time gets a second try.
+  mocha: { timeout: 120_000, retries: process.env.CI === "true" ? 1 : 0 },
 };
 
 export default config;

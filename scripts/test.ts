@@ -1,20 +1,38 @@
-// `npm test`: runs every suite, whatever the ones before it did, and ends with one line, `N passed, N failed`.
+// `npm test`: runs every suite, whatever the others did, says again at the end what failed, and ends with one line, `N passed, N failed`.
 import { spawn } from "node:child_process";
 
-import { countTests, type Counts } from "./testCounts";
+import { countTests, failuresIn, type Counts } from "./testCounts";
 
-const SUITES = ["lint", "test:contracts", "test:forge"];
+/** What runs beside each other. The output of the first is shown as it comes, that of the second a suite at a time. */
+const LANES = [["test:contracts"], ["lint", "test:forge"]];
 
-/** Runs one npm script, shows its output as it comes, and resolves to what it printed and its exit code (1 if killed). */
-function run(script: string): Promise<{ output: string; exitCode: number }> {
+interface SuiteRun extends Counts {
+  script: string;
+  failures: string;
+}
+
+async function run(script: string, live: boolean): Promise<SuiteRun> {
+  const startedAt = Date.now();
+  if (live) console.log(`\n=== ${script}`);
+  const { output, exitCode } = await outputOf(script, live);
+  const counts = countTests(script, output, exitCode);
+  const seconds = Math.round((Date.now() - startedAt) / 1000);
+  if (!live) console.log(`\n=== ${script}\n${output}`);
+  console.log(`=== ${script}: ${counts.passed} passed, ${counts.failed} failed in ${seconds} s`);
+  return { script, ...counts, failures: counts.failed === 0 ? "" : failuresIn(output) };
+}
+
+/** What a script printed, to either stream, and its exit code (1 if killed). */
+function outputOf(script: string, live: boolean): Promise<{ output: string; exitCode: number }> {
   return new Promise((resolve, reject) => {
     const child = spawn("npm", ["run", "--silent", script], { stdio: ["ignore", "pipe", "pipe"] });
     let output = "";
-    child.stdout.setEncoding("utf8").on("data", (text: string) => {
-      output += text;
-      process.stdout.write(text);
-    });
-    child.stderr.setEncoding("utf8").on("data", (text: string) => process.stderr.write(text));
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding("utf8").on("data", (text: string) => {
+        output += text;
+        if (live) process.stdout.write(text);
+      });
+    }
     child.on("error", reject);
     child.on("close", (code) => {
       resolve({ output, exitCode: code ?? 1 });
@@ -23,20 +41,18 @@ function run(script: string): Promise<{ output: string; exitCode: number }> {
 }
 
 async function main(): Promise<void> {
-  const total: Counts = { passed: 0, failed: 0 };
-  for (const script of SUITES) {
-    console.log(`\n=== ${script}`);
-    const startedAt = Date.now();
-    const { output, exitCode } = await run(script);
-    const { passed, failed } = countTests(script, output, exitCode);
-    console.log(
-      `=== ${script}: ${passed} passed, ${failed} failed in ${Math.round((Date.now() - startedAt) / 1000)} s`,
-    );
-    total.passed += passed;
-    total.failed += failed;
-  }
-  console.log(`\n${total.passed} passed, ${total.failed} failed`);
-  if (total.failed > 0) process.exitCode = 1;
+  const lanes = LANES.map(async (scripts, lane) => {
+    const runs: SuiteRun[] = [];
+    for (const script of scripts) runs.push(await run(script, lane === 0));
+    return runs;
+  });
+  const runs = (await Promise.all(lanes)).flat();
+  for (const { script, failures } of runs)
+    if (failures !== "") console.log(`\n=== what failed in ${script}\n${failures}`);
+  const sum = (counts: readonly number[]): number => counts.reduce((total, count) => total + count, 0);
+  const failed = sum(runs.map((one) => one.failed));
+  console.log(`\n${sum(runs.map((one) => one.passed))} passed, ${failed} failed`);
+  if (failed > 0) process.exitCode = 1;
 }
 
 void main();

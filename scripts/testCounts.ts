@@ -15,6 +15,17 @@ export function countTests(script: string, output: string, exitCode: number): Co
   return counts;
 }
 
+/** At most so many lines of a run's end are worth reading again. */
+const LAST_LINES = 60;
+
+/** What a runner printed of its failures: all that mocha lists after its counts, forge's failing tests, else the end of the output. */
+export function failuresIn(output: string): string {
+  const mocha = /^ {2}\d+ failing$/m.exec(output);
+  if (mocha) return output.slice(mocha.index).replace(/^[|·].*\n/gm, "");
+  const forge = output.split("\n").filter((line) => /^\[FAIL/.test(line));
+  return (forge.length > 0 ? forge : output.trimEnd().split("\n").slice(-LAST_LINES)).join("\n");
+}
+
 function forgeCounts(output: string): Counts | undefined {
   const summary = [...output.matchAll(/^Ran \d+ test suites? in .*: (\d+) tests passed, (\d+) failed/gm)].at(-1);
   return summary && { passed: Number(summary[1]), failed: Number(summary[2]) };

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 
-import { countTests } from "../../scripts/testCounts";
+import { countTests, failuresIn } from "../../scripts/testCounts";
 
 describe("countTests", () => {
   it("adds up mocha's passing and failing", () => {
@@ -24,5 +24,27 @@ describe("countTests", () => {
     expect(countTests("test:contracts", "  3 passing (1s)\n", 1)).to.deep.equal({ passed: 3, failed: 1 });
     expect(countTests("test:forge", "Compiler run failed", 1)).to.deep.equal({ passed: 0, failed: 1 });
     expect(countTests("test:contracts", "  0 passing (1ms)\n", 0)).to.deep.equal({ passed: 0, failed: 1 });
+  });
+});
+
+describe("failuresIn", () => {
+  it("finds what mocha lists, without the gas table", () => {
+    const output =
+      "    1) b\n\n  1 passing (3s)\n  1 failing\n\n  1) a\n       b:\n     Error: no\n|  Vault  ·  12 |\n";
+    expect(failuresIn(output)).to.equal("  1 failing\n\n  1) a\n       b:\n     Error: no\n");
+  });
+
+  it("finds forge's failing tests", () => {
+    expect(failuresIn("[PASS] test_a() (gas: 1)\n[FAIL: no] test_b() (gas: 2)\n")).to.equal(
+      "[FAIL: no] test_b() (gas: 2)",
+    );
+  });
+
+  it("takes the end of anything else", () => {
+    expect(
+      failuresIn(`${"one\n".repeat(100)}error TS2304\n`)
+        .split("\n")
+        .at(-1),
+    ).to.equal("error TS2304");
   });
 });
