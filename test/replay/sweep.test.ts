@@ -163,26 +163,21 @@ describe("the summary of a sweep", () => {
     expect(on.every((values) => values["book-to-depth"] === 50)).to.equal(true);
     expect(on[0]).to.deep.equal({ pace: 1, buffer: 0.1, "book-to-depth": 50 });
 
-    // a thousandth of a per cent doesn't show; a hundredth does
+    // a thousandth of a per cent of loss counts for nothing; of bad debt, which is somebody's, any does
     const planned = planSweep(sweepOptions({ axes: [{ name: "pace", values: [1, 3] }] }), "code");
-    const frontierWhen = (change: number): boolean[] => {
+    const frontierWhen = (field: "borrowerLossPct" | "badDebtPct", change: number): boolean[] => {
       const outcomes = planned.flatMap(({ values, runs }) =>
         runs.map(({ id }): [string, Outcome] => {
-          const debt = values["pace"] === 1 ? 1 : 1 + change;
-          const {
-            amplification: _,
-            wallSeconds,
-            stepsPerSecond: __,
-            stateRoot,
-            ...all
-          } = figures({ badDebtPct: debt });
+          const figure = values["pace"] === 1 ? 0 : change;
+          const { amplification: _, wallSeconds, stepsPerSecond: __, stateRoot, ...all } = figures({ [field]: figure });
           return [id, { figures: all, wallSeconds, stateRoot }];
         }),
       );
       return summarize(planned, new Map(outcomes)).map((point) => point.frontier);
     };
-    expect(frontierWhen(0.001)).to.deep.equal([true, true]);
-    expect(frontierWhen(0.01)).to.deep.equal([true, false]);
+    expect(frontierWhen("borrowerLossPct", 0.001)).to.deep.equal([true, true]);
+    expect(frontierWhen("borrowerLossPct", 0.01)).to.deep.equal([true, false]);
+    expect(frontierWhen("badDebtPct", 0.0003)).to.deep.equal([true, false]);
   });
 
   it("is in the CSV unrounded, a row a point", () => {

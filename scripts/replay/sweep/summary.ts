@@ -1,4 +1,5 @@
 import { SpillwayError } from "../../errors";
+import { item } from "../item";
 import { measure, type Measure } from "../report/measures";
 import type { Axis, PlannedPoint } from "./plan";
 import type { Outcome } from "./job";
@@ -82,12 +83,15 @@ export function summarize(planned: readonly PlannedPoint[], outcomes: ReadonlyMa
   return points.map((point) => ({ ...point, frontier: !points.some((other) => beats(other.mean, point.mean)) }));
 }
 
-/** Hundredths of a percent are what is shown: what reads the same counts as the same. */
-const rounded = (value: number): number => Math.round(value * 100);
+/** A hundredth of a per cent more or less counts as the same, but for bad debt: some is never the same as none. */
+function decisive(figures: SweepFigures): number[] {
+  return DECISIVE.map((field) => Math.round(figures[field] * (field === "badDebtPct" ? 1e6 : 100)));
+}
 
 function beats(one: SweepFigures, other: SweepFigures): boolean {
-  const better = DECISIVE.some((field) => rounded(one[field]) < rounded(other[field]));
-  return better && DECISIVE.every((field) => rounded(one[field]) <= rounded(other[field]));
+  const theirs = decisive(other);
+  const differences = decisive(one).map((value, index) => value - item(theirs, index));
+  return differences.every((difference) => difference <= 0) && differences.some((difference) => difference < 0);
 }
 
 function means(all: readonly SweepFigures[]): SweepFigures {
