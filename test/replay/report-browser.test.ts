@@ -1,63 +1,18 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { pathToFileURL } from "node:url";
 import { expect } from "chai";
-import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+import type { BrowserContextOptions, Page } from "playwright-core";
 import { buildCharts } from "../../scripts/replay/report/charts";
 import { renderReport } from "../../scripts/replay/report/html";
 import { MEASURES } from "../../scripts/replay/report/measures";
 import { verdict } from "../../scripts/replay/report/verdict";
 import type { ReplayResult, ReplaySeries } from "../../scripts/replay/result";
-import { findChromium } from "./chromium";
+import { type Shown, useBrowser } from "./chromium";
 import { figures, sample, sampleSeries } from "./report-sample";
 
 describe("replay report: page in a browser", function () {
   this.timeout(60_000);
-  let browser: Browser;
-  let folder: string;
-  const open: Page[] = [];
-
-  before(async function () {
-    const executablePath = findChromium();
-    if (executablePath === undefined) {
-      console.warn(
-        "      No Chromium found: install one (apt-get install chromium) or set CHROMIUM_PATH to run these.",
-      );
-      this.skip();
-    }
-    browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
-    folder = mkdtempSync(join(tmpdir(), "spillway-report-"));
-  });
-  afterEach(async () => {
-    for (const page of open.splice(0)) await page.context().close();
-  });
-  after(async () => {
-    // Neither is there when the tests were skipped.
-    await (browser as Browser | undefined)?.close();
-    if (folder) rmSync(folder, { recursive: true });
-  });
-
-  /** Opens the report; `problems` collects what the browser complains about and every request but the page's own. */
-  async function show(
-    result: ReplayResult,
-    series: ReplaySeries,
-    options: BrowserContextOptions = {},
-  ): Promise<{ page: Page; problems: string[] }> {
-    const file = join(folder, "index.html");
-    writeFileSync(file, renderReport(result, series));
-    const page = await (await browser.newContext(options)).newPage();
-    open.push(page);
-    const problems: string[] = [];
-    const address = pathToFileURL(file).href;
-    page.on("console", (message) => problems.push(`${message.type()}: ${message.text()}`));
-    page.on("pageerror", (error) => problems.push(error.message));
-    page.on("request", (request) => {
-      if (request.url() !== address && !request.url().startsWith("data:")) problems.push(`request: ${request.url()}`);
-    });
-    await page.goto(address);
-    return { page, problems };
-  }
+  const showPage = useBrowser();
+  const show = (result: ReplayResult, series: ReplaySeries, options?: BrowserContextOptions): Promise<Shown> =>
+    showPage(renderReport(result, series), options);
 
   const width = (page: Page): Promise<number> => page.evaluate("document.documentElement.scrollWidth");
 

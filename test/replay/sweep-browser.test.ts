@@ -1,52 +1,16 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { pathToFileURL } from "node:url";
 import { expect } from "chai";
-import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+import type { BrowserContextOptions, Page } from "playwright-core";
 import { formatNumber } from "../../scripts/replay/report/measures";
 import { renderSweepPage } from "../../scripts/replay/sweep/report/html";
 import type { Sweep } from "../../scripts/replay/sweep/summary";
-import { findChromium } from "./chromium";
+import { type Shown, useBrowser } from "./chromium";
 import { sampleSweep, sweepOptions } from "./sweep-sample";
 
 describe("sweep: page in a browser", function () {
   this.timeout(60_000);
-  let browser: Browser;
-  let folder: string;
-
-  before(async function () {
-    const executablePath = findChromium();
-    if (executablePath === undefined) {
-      console.warn(
-        "      No Chromium found: install one (apt-get install chromium) or set CHROMIUM_PATH to run these.",
-      );
-      this.skip();
-    }
-    browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
-    folder = mkdtempSync(join(tmpdir(), "spillway-sweep-"));
-  });
-  after(async () => {
-    // neither is there when the tests were skipped
-    await (browser as Browser | undefined)?.close();
-    if (folder) rmSync(folder, { recursive: true });
-  });
-
-  /** Opens the page; `problems` collects what the browser complains about and every request but the page's own. */
-  async function show(sweep: Sweep, options: BrowserContextOptions = {}): Promise<{ page: Page; problems: string[] }> {
-    const file = join(folder, "index.html");
-    writeFileSync(file, renderSweepPage(sweep));
-    const page = await (await browser.newContext(options)).newPage();
-    const problems: string[] = [];
-    const address = pathToFileURL(file).href;
-    page.on("console", (message) => problems.push(`${message.type()}: ${message.text()}`));
-    page.on("pageerror", (error) => problems.push(error.message));
-    page.on("request", (request) => {
-      if (request.url() !== address && !request.url().startsWith("data:")) problems.push(`request: ${request.url()}`);
-    });
-    await page.goto(address);
-    return { page, problems };
-  }
+  const showPage = useBrowser();
+  const show = (sweep: Sweep, options?: BrowserContextOptions): Promise<Shown> =>
+    showPage(renderSweepPage(sweep), options);
 
   /** What stands in the cells of a heat map. */
   const cells = async (page: Page, field: string): Promise<string[]> =>
@@ -67,7 +31,6 @@ describe("sweep: page in a browser", function () {
     }
     expect(await page.locator("#plot-trade svg path").count()).to.be.at.least(sweep.points.length);
     expect(problems).to.deep.equal([]);
-    await page.context().close();
   });
 
   it("redraws for other axes, values and figures, with the keyboard alone", async () => {
@@ -90,7 +53,6 @@ describe("sweep: page in a browser", function () {
     expect(await page.locator('label[data-rest="pace"]').isVisible()).to.equal(true);
     expect(await page.locator('label[data-rest="buffer"]').isVisible()).to.equal(false);
     expect(problems).to.deep.equal([]);
-    await page.context().close();
   });
 
   it("has all figures in its tables, and its landmarks and headings in order", async () => {
@@ -112,7 +74,6 @@ describe("sweep: page in a browser", function () {
     levels.forEach((level, index) => expect(level - (levels[index - 1] ?? 0)).to.be.at.most(1));
     expect(await page.locator("th:not([scope])").count()).to.equal(0);
     expect(await page.locator("main").count()).to.equal(1);
-    await page.context().close();
   });
 
   for (const colorScheme of ["light", "dark"] as const) {
@@ -123,7 +84,6 @@ describe("sweep: page in a browser", function () {
       expect(await page.evaluate("document.documentElement.scrollWidth")).to.equal(360);
       expect(await cells(page, "excessDrawdownPct")).to.have.lengthOf(3);
       expect(problems).to.deep.equal([]);
-      await page.context().close();
     });
   }
 });
