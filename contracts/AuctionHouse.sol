@@ -94,6 +94,7 @@ contract AuctionHouse is IAuctionHouse, AccessManaged, ReentrancyGuardTransient 
         _observe(lane_, parameters, priceE36);
         uint256 premiumWad = _premium(lane_, parameters, priceE36);
         if (auction_.startedAt == 0) ++lane_.auctions;
+        lane_.startedAt = uint32(block.timestamp);
         auction_.startedAt = uint40(block.timestamp);
         auction_.premiumWad = uint64(premiumWad);
         bounty = _bounty(auction_, parameters, priceE36, ltvWad, state);
@@ -210,7 +211,7 @@ contract AuctionHouse is IAuctionHouse, AccessManaged, ReentrancyGuardTransient 
             // time whose growth rounds to nothing goes on counting
             if (ratePerHour == rate) return rate;
         }
-        lane_.ratePerHour = uint128(ratePerHour);
+        lane_.ratePerHour = uint104(ratePerHour);
         lane_.syncedAt = uint40(block.timestamp);
         emit Synced(collateral, depth, ratePerHour);
     }
@@ -234,7 +235,7 @@ contract AuctionHouse is IAuctionHouse, AccessManaged, ReentrancyGuardTransient 
             _observe(lane_, _parameters[collateral], priceE36);
         }
         _parameters[collateral] = parameters;
-        lane_.ratePerHour = uint128(_boundedRate(parameters, depth));
+        lane_.ratePerHour = uint104(_boundedRate(parameters, depth));
         lane_.syncedAt = uint40(block.timestamp);
         emit LaneSet(collateral, parameters);
         emit Synced(collateral, depth, lane_.ratePerHour);
@@ -692,7 +693,7 @@ contract AuctionHouse is IAuctionHouse, AccessManaged, ReentrancyGuardTransient 
         if (p.absorbDelay > p.maxAuctionDuration) revert BadParameter("absorbDelay");
         if (p.emaPeriod < 1 minutes || p.emaPeriod > 1 days) revert BadParameter("emaPeriod");
         if (p.minRatePerHour == 0 || p.minRatePerHour > p.maxRatePerHour) revert BadParameter("minRatePerHour");
-        if (p.maxRatePerHour > type(uint112).max) revert BadParameter("maxRatePerHour");
+        if (p.maxRatePerHour > type(uint104).max) revert BadParameter("maxRatePerHour");
         if (address(p.depthOracle) == address(0)) revert ZeroAddress();
     }
 
@@ -713,6 +714,12 @@ contract AuctionHouse is IAuctionHouse, AccessManaged, ReentrancyGuardTransient 
     /// @inheritdoc IAuctionHouse
     function lane(address collateral) external view override returns (Lane memory) {
         return _lane[collateral];
+    }
+
+    /// @inheritdoc IAuctionHouse
+    function isRunning(address collateral) external view override returns (bool) {
+        Lane storage lane_ = _lane[collateral];
+        return lane_.auctions != 0 && block.timestamp <= lane_.startedAt + _parameters[collateral].maxAuctionDuration;
     }
 
     /// @inheritdoc IAuctionHouse

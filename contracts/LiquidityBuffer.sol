@@ -299,7 +299,7 @@ contract LiquidityBuffer is ILiquidityBuffer, ERC4626, AccessManaged, Reentrancy
         (uint256 priceE36, , , ) = vault.snapshot(collateral, new address[](0));
         if (block.timestamp < held.heldSince + uint256(p.maxHold)) {
             // the lane comes first: two sales at once would be twice the pace
-            if (lane.auctions != 0) return (SaleRefusal.AuctionsRunning, 0, 0, 0, 0);
+            if (auctionHouse.isRunning(collateral)) return (SaleRefusal.AuctionsRunning, 0, 0, 0, 0);
             // a crash that is still on is no time to sell
             if (_isUnderAverage(collateral, priceE36)) return (SaleRefusal.PriceUnderAverage, 0, 0, 0, 0);
         }

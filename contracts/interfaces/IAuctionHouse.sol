@@ -56,15 +56,17 @@ interface IAuctionHouse {
     /// @notice The state of a lane.
     /// @param cursorWad c: the emission up to this time is sold. Seconds, Wad.
     /// @param ratePerHour r: collateral an hour.
-    /// @param auctions How many auctions run.
+    /// @param auctions How many auctions have not ended, expired ones among them.
+    /// @param startedAt When the last of them was started, in seconds.
     /// @param lastPriceE36 The oracle price last seen, scaled by 1e36.
     /// @param observedAt When it was seen.
     /// @param emaE36 The exponential average of the oracle price up to then.
     /// @param syncedAt When the rate was last set from the depth.
     struct Lane {
         uint96 cursorWad;
-        uint128 ratePerHour;
-        uint32 auctions;
+        uint104 ratePerHour;
+        uint24 auctions;
+        uint32 startedAt;
         uint216 lastPriceE36;
         uint40 observedAt;
         uint216 emaE36;
@@ -271,6 +273,10 @@ interface IAuctionHouse {
     function vault() external view returns (IVault);
 
     function lane(address collateral) external view returns (Lane memory);
+
+    /// @notice Whether a start in this market is still good. Auctions that have expired and that nobody cancels or starts
+    /// anew must not keep the buffer's inventory from its sale.
+    function isRunning(address collateral) external view returns (bool);
 
     function laneParameters(address collateral) external view returns (LaneParameters memory);
 

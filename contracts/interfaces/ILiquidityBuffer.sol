@@ -142,7 +142,7 @@ interface ILiquidityBuffer is IERC4626, IERC165 {
 
     /// @notice Buys inventory: sends the collateral, calls the caller back if there is `data` (`IBuyer`), then pulls the
     /// cost from the caller. Anyone may. Takes at most what the sale has let out.
-    /// @dev Only while no auction runs in the market and the price is not under the lane's average less a tolerance, or
+    /// @dev Only while no auction runs in the market (`IAuctionHouse.isRunning`) and the price is not under the lane's average less a tolerance, or
     /// after `maxHold`. Reverts with `NotForSale`, `ZeroAmount`, `CostTooHigh`, `ZeroAddress`, or as the oracle does.
     function buyInventory(
         address collateral,

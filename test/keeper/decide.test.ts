@@ -37,7 +37,7 @@ function market(positions: PositionView[], changes: Partial<MarketView> = {}): M
     priceE36: PRICE_SCALE,
     lltvBps: 8000n,
     minDebt: 0n,
-    lane: { cursorWad: 0n, ratePerHour: 360_000n, auctions: 0n, emaE36: PRICE_SCALE, syncedAt: NOW },
+    lane: { cursorWad: 0n, ratePerHour: 360_000n, auctions: 0n, startedAt: 0n, emaE36: PRICE_SCALE, syncedAt: NOW },
     parameters: {
       slopeWad: 10n ** 14n,
       maxPremiumBps: 100n,
@@ -310,8 +310,11 @@ describe("decide", () => {
     // 200 s at 50 a second; from 0.99 at the head to 1.01: 0 % at 100 s on
     expect(buy).to.include({ kind: "buyInventory" });
     expect(buy?.kind === "buyInventory" && buy.amount).to.be.within(4_990n, 5_000n);
-    const running = { lane: { ...market([]).lane, auctions: 1n } };
+    const running = { lane: { ...market([]).lane, auctions: 1n, startedAt: NOW - 14_400n } };
     expect(inventory(running)).to.equal(undefined);
+    // expired, and nobody cancelled it
+    const expired = { lane: { ...running.lane, startedAt: NOW - 14_401n } };
+    expect(inventory(expired)).to.include({ kind: "buyInventory" });
     expect(inventory({ ...running, inventory: { ...held, heldSince: NOW - 86_400n } })).to.include({
       kind: "buyInventory",
     });

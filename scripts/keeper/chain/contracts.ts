@@ -30,6 +30,8 @@ export interface Lane {
   cursorWad: bigint;
   ratePerHour: bigint;
   auctions: bigint;
+  /** When the last of the auctions was started. */
+  startedAt: bigint;
   emaE36: bigint;
   syncedAt: bigint;
 }
@@ -109,8 +111,8 @@ export const readVault = {
 export const readAuctionHouse = {
   lane: (house: string, collateral: string) =>
     read(auctionHouseAbi, house, "lane", [collateral], (r): Lane => {
-      const { cursorWad, ratePerHour, auctions, emaE36, syncedAt } = r[0] as Lane;
-      return { cursorWad, ratePerHour, auctions, emaE36, syncedAt };
+      const { cursorWad, ratePerHour, auctions, startedAt, emaE36, syncedAt } = r[0] as Lane;
+      return { cursorWad, ratePerHour, auctions, startedAt, emaE36, syncedAt };
     }),
   laneParameters: (house: string, collateral: string) =>
     read(auctionHouseAbi, house, "laneParameters", [collateral], (r): LaneParameters => {

@@ -158,7 +158,9 @@ export function decideInventory(view: MarketView, policy: Policy): Decision | un
   if (!policy.buyInventory || quote === undefined || inventory.amount === 0n) return undefined;
   const held = view.now - inventory.heldSince;
   const underAverage = view.priceE36 * BPS < view.emaE36 * (BPS - terms.emaToleranceBps);
-  if (held < terms.maxHold && (view.lane.auctions > 0n || underAverage)) return undefined;
+  const { auctions, startedAt } = view.lane;
+  const laneIsRunning = auctions > 0n && view.now <= startedAt + view.parameters.maxAuctionDuration;
+  if (held < terms.maxHold && (laneIsRunning || underAverage)) return undefined;
 
   const ratePerHour = (view.lane.ratePerHour * terms.paceShareBps) / BPS;
   if (ratePerHour === 0n || terms.slopeWad === 0n) return undefined;

@@ -190,8 +190,22 @@ describe("LiquidityBuffer: sale of inventory", () => {
       expect((await buffer.quoteInventory(collateral, 1n)).refusal).to.equal(NONE);
     });
 
+    it("but not one that has expired and that nobody cancelled", async () => {
+      const { buffer, house, collateral } = await withAuction();
+      const expires =
+        (await house.lane(collateral)).startedAt + (await house.laneParameters(collateral)).maxAuctionDuration;
+      await time.increaseTo(expires);
+      expect(await house.isRunning(collateral)).to.equal(true);
+      expect((await buffer.quoteInventory(collateral, 1n)).refusal).to.equal(AUCTIONS_RUNNING);
+      await time.increaseTo(expires + 1n);
+      expect(await house.isRunning(collateral)).to.equal(false);
+      expect((await buffer.quoteInventory(collateral, 1n)).refusal).to.equal(NONE);
+    });
+
     it("until it was held for maxHold, to the second", async () => {
-      const { buffer, collateral, at } = await withAuction();
+      const { buffer, house, collateral, other, at } = await withAuction();
+      await time.increaseTo(at + DAY - 3600);
+      await house.start(collateral, other);
       await time.increaseTo(at + DAY - 1);
       expect((await buffer.quoteInventory(collateral, 1n)).refusal).to.equal(AUCTIONS_RUNNING);
       await time.increaseTo(at + DAY);
