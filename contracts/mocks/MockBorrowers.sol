@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.24;
+
+import { IERC20 } from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+import { IVault } from "../interfaces/IVault.sol";
+
+/// @notice An owner of a position who lets another act for it.
+contract MockBorrower {
+    constructor(IVault vault, address operator) {
+        vault.setAuthorization(operator, true);
+    }
+}
+
+/// @notice Opens many positions in one transaction, each of an owner of its own, with collateral that it was given.
+contract MockBorrowers {
+    IVault private immutable vault;
+    address[] private owners_;
+
+    constructor(IVault vault_) {
+        vault = vault_;
+    }
+
+    function open(address collateral, uint256 count, uint256 amount, uint256 debt) external {
+        IERC20(collateral).approve(address(vault), type(uint256).max);
+        for (uint256 i; i < count; ++i) {
+            address owner = address(new MockBorrower(vault, address(this)));
+            owners_.push(owner);
+            vault.supplyCollateral(collateral, amount, owner);
+            vault.borrow(collateral, debt, owner, msg.sender);
+        }
+    }
+
+    function owners() external view returns (address[] memory) {
+        return owners_;
+    }
+}
