@@ -259,8 +259,9 @@ contract LiquidityBuffer is ILiquidityBuffer, ERC4626, AccessManaged, Reentrancy
     function _deposit(address caller, address receiver, uint256 assets, uint256 shares) internal override {
         // fees that were earned while there was no underwriter make a share dear; nobody's money is kept for none
         if (shares == 0) revert ZeroAmount();
-        _cash = (_cash + assets).toUint128();
+        // the price of a share stands still while the asset moves, in case that calls somebody
         super._deposit(caller, receiver, assets, shares);
+        _cash = (_cash + assets).toUint128();
     }
 
     // ------------------------------------------------------------------------------------------ internal views
