@@ -17,7 +17,10 @@ describe("attacks: dust against a write-off", () => {
       await vault.connect(other).supplyCollateral(collateral, 1n, borrower);
       await expect(house.connect(keeper).absorb(collateral, borrower)).to.emit(vault, "WrittenOff");
     });
-    expect(await vault.position(collateral, borrower).then((p) => [p.collateral, p.debtShares])).to.deep.equal([0n, 0n]);
+    expect(await vault.position(collateral, borrower).then((p) => [p.collateral, p.debtShares])).to.deep.equal([
+      0n,
+      0n,
+    ]);
   });
 
   it("and ahead of a buy, which takes all that there is", async () => {
@@ -112,9 +115,7 @@ describe("attacks: griefing the lane's cursor with tiny buys", () => {
     const from = before.cursorWad > capped ? before.cursorWad : capped;
     const sold = (BigInt(count) * tiny * 3600n * WAD) / before.ratePerHour;
     expect(cursorWad).to.be.within(from + sold, from + sold + BigInt(count));
-    expect((await vault.position(collateral, borrower)).collateral).to.equal(
-      before.collateral - BigInt(count) * tiny,
-    );
+    expect((await vault.position(collateral, borrower)).collateral).to.equal(before.collateral - BigInt(count) * tiny);
   });
 
   it("what rounding would eat is refused, so that no lane is moved for nothing", async () => {

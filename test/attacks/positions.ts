@@ -57,7 +57,9 @@ describe("attacks: one's own position", () => {
         });
         const bought = await house.queryFilter(house.filters.Bought, await ethers.provider.getBlockNumber());
         const value = bought.reduce((sum, { args }) => sum + ledger.value(args.amount), 0n);
-        expect(profit).to.be.gt(0n).and.lte((value * BigInt(LANE.maxDiscountBps)) / 10_000n);
+        expect(profit)
+          .to.be.gt(0n)
+          .and.lte((value * BigInt(LANE.maxDiscountBps)) / 10_000n);
         // what is owed over its worth, and the discount: one position is not sold whole, so that nothing is written off
         expect(others[0]! + others[1]!).to.be.gte(-(usdc(9000) + profit + 10n));
       });
@@ -131,9 +133,10 @@ describe("attacks: borrowing into an auction", () => {
     await ledger.expectNoProfit([borrower], [lender, underwriter], async () => {
       const owner = vault.connect(borrower);
       await expect(owner.borrow(collateral, 1n, borrower, borrower)).to.be.revertedWithCustomError(vault, "LtvTooHigh");
-      await expect(
-        owner.withdrawCollateral(collateral, 1n, borrower, borrower),
-      ).to.be.revertedWithCustomError(vault, "LtvTooHigh");
+      await expect(owner.withdrawCollateral(collateral, 1n, borrower, borrower)).to.be.revertedWithCustomError(
+        vault,
+        "LtvTooHigh",
+      );
       // with enough put in, one may borrow again, up to the maximum LTV
       await owner.supplyCollateral(collateral, weth(1), borrower);
       await owner.borrow(collateral, usdc(800), borrower, borrower);
