@@ -97,8 +97,15 @@ describe("attacks: griefing the lane's cursor with tiny buys", () => {
     const count = 60;
     // at a premium, so that the discount is no part of it
     const { profit, others } = await ledger.changes([actor], [lender, underwriter], async () => {
-      const args = [collateral.target, borrower.address, tiny, ALL, actor.target, "0x"] as const;
-      const call = { target: house, data: house.interface.encodeFunctionData("buy", args) };
+      const data = house.interface.encodeFunctionData("buy", [
+        collateral.target as string,
+        borrower.address,
+        tiny,
+        ALL,
+        actor.target as string,
+        "0x",
+      ]);
+      const call = { target: house, data };
       await actor.setCalls(Array.from({ length: count }, () => call));
       // all in one transaction
       await vault.flashLoan(actor, loan, 0n, "0x");
@@ -110,7 +117,7 @@ describe("attacks: griefing the lane's cursor with tiny buys", () => {
     const { cursorWad } = await house.lane(collateral);
     // the lane's oldest emission was capped at its longest age; from there on each buy rounds up a part in 1e18 of a second
     const now = BigInt(await time.latest());
-    const longestWad = (WAD * WAD) / 10n / BigInt((5n * 10n ** 15n) / 60n);
+    const longestWad = (WAD * WAD) / 10n / ((5n * 10n ** 15n) / 60n);
     const capped = now * WAD - longestWad;
     const from = before.cursorWad > capped ? before.cursorWad : capped;
     const sold = (BigInt(count) * tiny * 3600n * WAD) / before.ratePerHour;

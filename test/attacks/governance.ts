@@ -132,7 +132,12 @@ describe("attacks: governance at the edge of every bound", () => {
     await house.absorb(collateral, borrower);
     const { amount } = await buffer.inventory(collateral);
     const before = await buffer.convertToAssets(await buffer.balanceOf(underwriter));
-    await buffer.setInventoryParameters(collateral, { ...INVENTORY, haircutBps: 5000, maxHold: 1, maxDiscountBps: 1000 });
+    await buffer.setInventoryParameters(collateral, {
+      ...INVENTORY,
+      haircutBps: 5000,
+      maxHold: 1,
+      maxDiscountBps: 1000,
+    });
     await buffer.setCooldown(90 * 86_400);
     const half = (amount * priceE36(1740)) / 10n ** 36n / 2n;
     const after = await buffer.convertToAssets(await buffer.balanceOf(underwriter));

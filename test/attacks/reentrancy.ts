@@ -98,14 +98,14 @@ describe("attacks: read-only reentrancy, through tokens that call out and throug
 
   it("selling: no look from a buy's callback, a take-over, a sale of inventory or a write-off is odd", async () => {
     const market = await loadFixture(watched);
-    const { vault, house, buffer, weth, usdc, oracle, borrowers, lender, observer, observe, expectNoOddLook } = market;
+    const { vault, house, buffer, weth, usdc, oracle, borrowers, observer, observe, expectNoOddLook } = market;
     const actor = await ethers.deployContract("MockActor");
     for (const spender of [vault, buffer]) {
       await actor.run(usdc, usdc.interface.encodeFunctionData("approve", [spender.target as string, ALL]));
     }
     await usdc.mint(actor, 100_000n * USDC);
     await actor.setCalls([{ target: observer, data: observe }]);
-    const [first, second, third] = borrowers;
+    const [first, second] = borrowers;
     await oracle.setPrice(priceE36(2350n));
     for (const owner of borrowers) await house.start(weth, owner);
     await time.increase(600);
@@ -116,8 +116,7 @@ describe("attacks: read-only reentrancy, through tokens that call out and throug
     await oracle.setPrice(priceE36(2150n));
     await expectNoOddLook("absorb", async () => house.absorb(weth, second!));
     await time.increase(2 * DAY);
-    const args = [token, WETH, ALL, self, "0x01"] as const;
-    const buyInventory = buffer.interface.encodeFunctionData("buyInventory", args);
+    const buyInventory = buffer.interface.encodeFunctionData("buyInventory", [token, WETH, ALL, self, "0x01"]);
     await expectNoOddLook("buyInventory", async () => actor.run(buffer, buyInventory), 5);
   });
 

@@ -17,7 +17,7 @@ const PERMIT = {
 /** A lender's permit of its shares to the attacker, for one of two vaults of the same name. */
 async function permitting() {
   const all = await coreWithoutInterest();
-  const { vault, loan, rates, manager, lender, other } = all;
+  const { loan, rates, manager, lender, other } = all;
   const twin = await ethers.deployContract("Vault", [loan, "Spillway USDC", "spUSDC", rates, manager]);
   await loan.connect(lender).approve(twin, usdc(1000));
   await twin.connect(lender).deposit(usdc(1000), lender);
@@ -33,7 +33,7 @@ async function permitting() {
         deadline,
       }),
     );
-  const use = async (target: typeof vault, { v, r, s }: Signature) =>
+  const use = async (target: typeof twin, { v, r, s }: Signature) =>
     target.connect(other).permit(lender, other, value, deadline, v, r, s);
   return { ...all, twin, sign, use, deadline };
 }
