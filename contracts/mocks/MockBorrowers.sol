@@ -11,10 +11,10 @@ contract MockBorrower {
     }
 }
 
-/// @notice Opens many positions in one transaction, each of an owner of its own, with collateral that it was given.
+/// @notice Opens many positions in one transaction with collateral that it was given, each of an owner of its own: the
+/// contracts that it creates, in order.
 contract MockBorrowers {
     IVault private immutable vault;
-    address[] private owners_;
 
     constructor(IVault vault_) {
         vault = vault_;
@@ -24,13 +24,8 @@ contract MockBorrowers {
         IERC20(collateral).approve(address(vault), type(uint256).max);
         for (uint256 i; i < count; ++i) {
             address owner = address(new MockBorrower(vault, address(this)));
-            owners_.push(owner);
             vault.supplyCollateral(collateral, amount, owner);
             vault.borrow(collateral, debt, owner, msg.sender);
         }
-    }
-
-    function owners() external view returns (address[] memory) {
-        return owners_;
     }
 }
