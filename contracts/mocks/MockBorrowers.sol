@@ -3,13 +3,7 @@ pragma solidity ^0.8.24;
 
 import { IERC20 } from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import { IVault } from "../interfaces/IVault.sol";
-
-/// @notice An owner of a position who lets another act for it.
-contract MockBorrower {
-    constructor(IVault vault, address operator) {
-        vault.setAuthorization(operator, true);
-    }
-}
+import { MockBorrower } from "./MockBorrower.sol";
 
 /// @notice Opens many positions in one transaction with collateral that it was given, each of an owner of its own: the
 /// contracts that it creates, in order.

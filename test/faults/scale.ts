@@ -29,7 +29,7 @@ async function crowd(count: number) {
   await buffer.connect(underwriter).deposit(usdc(1_000_000), underwriter);
   const borrowers = await ethers.deployContract("MockBorrowers", [vault]);
   await collateral.mint(borrowers, weth(count));
-  const batch = 100;
+  const batch = 20;
   for (let opened = 0; opened < count; opened += batch) {
     await borrowers.open(collateral, Math.min(batch, count - opened), weth(1), usdc(1590), { gasLimit: BLOCK_GAS });
   }
