@@ -29,6 +29,9 @@ contract LiquidityBuffer is ILiquidityBuffer, ERC4626, AccessManaged, Reentrancy
     /// @dev The share of ERC-7575, which the buffer is itself.
     bytes4 internal constant ERC7575_ID = 0x2f0a18c5;
 
+    /// @dev How long a request can be claimed before its cooldown starts again.
+    uint256 internal constant CLAIM_WINDOW = 2 days;
+
     // ------------------------------------------------------------------------------------------------ storage
 
     IVault public immutable vault;
@@ -92,8 +95,9 @@ contract LiquidityBuffer is ILiquidityBuffer, ERC4626, AccessManaged, Reentrancy
         _transfer(owner, address(this), shares);
 
         RedeemRequestState storage request = _request[controller];
-        request.shares = (request.shares + shares).toUint208();
+        request.shares = (request.shares + shares).toUint176();
         request.claimableAt = uint48(block.timestamp + cooldown);
+        request.cooldown = cooldown;
         emit RedeemRequest(controller, owner, 0, msg.sender, shares);
         return 0;
     }
@@ -239,11 +243,12 @@ contract LiquidityBuffer is ILiquidityBuffer, ERC4626, AccessManaged, Reentrancy
         // nobody leaves while a loss may be coming
         if (trouble != address(0)) revert MarketInTrouble(trouble);
         RedeemRequestState storage request = _request[controller];
-        if (block.timestamp < request.claimableAt) revert CoolingDown(request.claimableAt);
+        uint256 claimableAt = _claimableAt(request);
+        if (block.timestamp < claimableAt) revert CoolingDown(claimableAt);
         if (shares > request.shares) revert NotEnoughClaimable(shares, request.shares);
         if (assets > _cash) revert NotEnoughCash(assets, _cash);
 
-        request.shares -= uint208(shares);
+        request.shares -= uint176(shares);
         _cash -= uint128(assets);
         _burn(address(this), shares);
         emit Withdraw(msg.sender, receiver, controller, assets, shares);
@@ -254,8 +259,9 @@ contract LiquidityBuffer is ILiquidityBuffer, ERC4626, AccessManaged, Reentrancy
     function _deposit(address caller, address receiver, uint256 assets, uint256 shares) internal override {
         // fees that were earned while there was no underwriter make a share dear; nobody's money is kept for none
         if (shares == 0) revert ZeroAmount();
-        _cash = (_cash + assets).toUint128();
+        // the price of a share stands still while the asset moves, in case that calls somebody
         super._deposit(caller, receiver, assets, shares);
+        _cash = (_cash + assets).toUint128();
     }
 
     // ------------------------------------------------------------------------------------------ internal views
@@ -264,17 +270,34 @@ contract LiquidityBuffer is ILiquidityBuffer, ERC4626, AccessManaged, Reentrancy
         if (msg.sender != controller && !isOperator[controller][msg.sender]) revert NotOperator(msg.sender, controller);
     }
 
+    /// @dev When the request's claim window opened, or opens next. A request that stayed claimable for good would be a way
+    /// out in the last block before any fall.
+    function _claimableAt(RedeemRequestState storage request) internal view returns (uint256 at) {
+        at = request.claimableAt;
+        if (block.timestamp < at) return at;
+        uint256 period = CLAIM_WINDOW + request.cooldown;
+        at += ((block.timestamp - at + request.cooldown) / period) * period;
+    }
+
     /// @dev The first market in which a loss may be coming: an auction runs, or the price is under the lane's average, so
-    /// that nobody leaves between a fall and the first `start`. Zero if there is none. At most 16 markets, and not on a
-    /// hot path.
+    /// that nobody leaves between a fall and the first `start`, or there is no price. Zero if there is none. At most 16
+    /// markets, and not on a hot path.
     function _marketInTrouble() internal view returns (address) {
         address[] memory markets = vault.markets();
         for (uint256 i; i < markets.length; ++i) {
             IAuctionHouse.Lane memory lane = auctionHouse.lane(markets[i]);
             if (lane.auctions != 0) return markets[i];
             if (lane.ratePerHour == 0) continue;
-            (uint256 priceE36, , , ) = vault.snapshot(markets[i], new address[](0));
-            if (_isUnderAverage(markets[i], priceE36)) return markets[i];
+            try vault.snapshot(markets[i], new address[](0)) returns (
+                uint256 priceE36,
+                uint256,
+                uint256,
+                IVault.PositionState[] memory
+            ) {
+                if (_isUnderAverage(markets[i], priceE36)) return markets[i];
+            } catch {
+                return markets[i];
+            }
         }
         return address(0);
     }
@@ -383,13 +406,13 @@ contract LiquidityBuffer is ILiquidityBuffer, ERC4626, AccessManaged, Reentrancy
     /// @inheritdoc ILiquidityBuffer
     function pendingRedeemRequest(uint256, address controller) external view override returns (uint256) {
         RedeemRequestState storage request = _request[controller];
-        return block.timestamp < request.claimableAt ? request.shares : 0;
+        return block.timestamp < _claimableAt(request) ? request.shares : 0;
     }
 
     /// @inheritdoc ILiquidityBuffer
     function claimableRedeemRequest(uint256, address controller) public view override returns (uint256) {
         RedeemRequestState storage request = _request[controller];
-        return block.timestamp < request.claimableAt ? 0 : request.shares;
+        return block.timestamp < _claimableAt(request) ? 0 : request.shares;
     }
 
     /// @inheritdoc IERC4626
@@ -429,7 +452,9 @@ contract LiquidityBuffer is ILiquidityBuffer, ERC4626, AccessManaged, Reentrancy
 
     /// @inheritdoc IERC4626
     function maxWithdraw(address controller) public view override(ERC4626, IERC4626) returns (uint256) {
-        return _convertToAssets(maxRedeem(controller), OZMath.Rounding.Floor);
+        uint256 shares = maxRedeem(controller);
+        // what nobody can claim needs no price, which there may not be
+        return shares == 0 ? 0 : _convertToAssets(shares, OZMath.Rounding.Floor);
     }
 
     /// @inheritdoc ILiquidityBuffer

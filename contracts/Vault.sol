@@ -514,8 +514,9 @@ contract Vault is IVault, ERC4626, ERC20Permit, AccessManaged, Multicall, Reentr
 
     /// @inheritdoc ERC4626
     function _deposit(address caller, address receiver, uint256 assets, uint256 shares) internal override {
-        _idle = (_idle + assets).toUint128();
+        // the price of a share stands still while the asset moves, in case that calls somebody
         super._deposit(caller, receiver, assets, shares);
+        _idle = (_idle + assets).toUint128();
     }
 
     /// @inheritdoc ERC4626

@@ -45,10 +45,13 @@ interface ILiquidityBuffer is IERC4626, IERC165 {
         uint96 cursorWad;
     }
 
-    /// @notice Shares of one controller that wait for the end of their cooldown.
+    /// @notice Shares of one controller that it asked to redeem.
+    /// @param claimableAt When their first cooldown ends, in seconds.
+    /// @param cooldown As it was at the request, in seconds.
     struct RedeemRequestState {
-        uint208 shares;
+        uint176 shares;
         uint48 claimableAt;
+        uint32 cooldown;
     }
 
     /// @notice Why inventory can't be bought now.
@@ -98,10 +101,10 @@ interface ILiquidityBuffer is IERC4626, IERC165 {
     error ZeroAddress();
     /// @notice Claims of ERC-7540 have no preview: the price is that of the claim.
     error PreviewNotAvailable();
-    /// @notice An auction runs in this market, or its price is under its average by more than `emaTolerance`. Nobody leaves
-    /// until that is over.
+    /// @notice An auction runs in this market, or its price is under its average by more than `emaTolerance` or can't be
+    /// read. Nobody leaves until that is over.
     error MarketInTrouble(address collateral);
-    /// @notice The cooldown of the request ends at `claimableAt`, in seconds.
+    /// @notice The request can be claimed for two days from `claimableAt` on, in seconds.
     error CoolingDown(uint256 claimableAt);
     /// @notice The controller can claim `claimable` shares and asked for `wanted`.
     error NotEnoughClaimable(uint256 wanted, uint256 claimable);
@@ -117,17 +120,18 @@ interface ILiquidityBuffer is IERC4626, IERC165 {
     // -------------------------------------------------------------------------------------------- underwriters
 
     /// @notice Asks to redeem `shares` of `owner`; they move into the buffer and go on carrying its risk until they are
-    /// claimed. A new request of the same controller starts the cooldown of all of its shares again.
+    /// claimed. They can be claimed for two days after their cooldown; then it starts again, and so on. A new request of the
+    /// same controller starts the cooldown of all of its shares again.
     /// @dev The caller must be `owner`, its operator, or have its ERC-20 allowance; and where `controller` is another,
     /// be it or its operator (`NotOperator`). ERC-7540.
     /// @return requestId Always 0: a controller has one request.
     function requestRedeem(uint256 shares, address controller, address owner) external returns (uint256 requestId);
 
-    /// @notice Shares of a controller whose cooldown has not ended. ERC-7540.
+    /// @notice Shares of a controller in their cooldown, be it the first or a later one. ERC-7540.
     function pendingRedeemRequest(uint256 requestId, address controller) external view returns (uint256 shares);
 
-    /// @notice Shares of a controller whose cooldown has ended. ERC-7540. Whether they can be claimed at this moment
-    /// (no market is in trouble, there is cash) is what `maxRedeem` says.
+    /// @notice Shares of a controller between two cooldowns. ERC-7540. Whether they can be claimed at this moment (no
+    /// market is in trouble, there is cash) is what `maxRedeem` says.
     function claimableRedeemRequest(uint256 requestId, address controller) external view returns (uint256 shares);
 
     /// @notice Lets `operator` request and claim for the caller, or stops it. ERC-7540.

@@ -4,7 +4,7 @@ pragma solidity ^0.8.24;
 import { Address } from "@openzeppelin/contracts/utils/Address.sol";
 import { MockERC20 } from "./MockERC20.sol";
 
-/// @notice A hostile token: makes a call in the middle of each transfer, and passes on what reverts.
+/// @notice A hostile token: makes a call before and after each transfer, as ERC-777 does, and passes on what reverts.
 contract MockERC20Hook is MockERC20 {
     using Address for address;
 
@@ -18,7 +18,12 @@ contract MockERC20Hook is MockERC20 {
     }
 
     function _update(address from, address to, uint256 amount) internal override {
+        _callHook();
         super._update(from, to, amount);
+        _callHook();
+    }
+
+    function _callHook() private {
         if (target != address(0)) target.functionCall(data);
     }
 }

@@ -5,6 +5,7 @@ import { time, usdc, weth } from "../fixture";
 import { COOLDOWN, DAY, buffering } from "./fixture";
 
 const SHARES = usdc(200_000) * 1000n;
+const CLAIM_WINDOW = 2 * DAY;
 
 /** All of the underwriter's shares requested, and the cooldown over. */
 async function claimable() {
@@ -175,6 +176,47 @@ describe("LiquidityBuffer: underwriters (ERC-4626 in, ERC-7540 out)", () => {
         .withArgs(claimableAt);
       await time.setNextBlockTimestamp(claimableAt);
       await caller.redeem(1000n, underwriter, underwriter);
+    });
+
+    it("are open for two days, and then after each further cooldown, to the second", async () => {
+      const { buffer, underwriter } = await buffering();
+      const caller = buffer.connect(underwriter);
+      await caller.requestRedeem(SHARES, underwriter, underwriter);
+      const opens = (await time.latest()) + COOLDOWN;
+      const period = CLAIM_WINDOW + COOLDOWN;
+      // what governance sets later is for requests to come
+      await buffer.setCooldown(DAY);
+      for (const opensAt of [opens, opens + period, opens + 7 * period]) {
+        await time.increaseTo(opensAt - 1);
+        expect(await buffer.claimableRedeemRequest(0n, underwriter)).to.equal(0);
+        expect(await buffer.pendingRedeemRequest(0n, underwriter)).to.be.gt(0);
+        await time.increaseTo(opensAt);
+        await caller.redeem.staticCall(1000n, underwriter, underwriter);
+        expect(await buffer.maxRedeem(underwriter)).to.be.gt(0);
+        await time.increaseTo(opensAt + CLAIM_WINDOW - 2);
+        await caller.redeem(1000n, underwriter, underwriter);
+        await expect(caller.redeem(1000n, underwriter, underwriter))
+          .to.be.revertedWithCustomError(buffer, "CoolingDown")
+          .withArgs(opensAt + period);
+        expect(await buffer.maxRedeem(underwriter)).to.equal(0);
+      }
+      expect(await buffer.pendingRedeemRequest(0n, underwriter)).to.equal(SHARES - 3000n);
+    });
+
+    it("are refused while there is no price, and what can be claimed then is said to be nothing", async () => {
+      const { buffer, oracle, collateral, underwriter, takeOver } = await claimable();
+      await takeOver(weth(10), usdc(19_400));
+      expect(await buffer.maxRedeem(underwriter)).to.be.gt(0);
+      await oracle.setBroken(true);
+      expect(await buffer.maxRedeem(underwriter)).to.equal(0);
+      expect(await buffer.maxWithdraw(underwriter)).to.equal(0);
+      expect(await buffer.claimableRedeemRequest(0n, underwriter)).to.equal(SHARES);
+      // without inventory its shares have a price, but its markets may be in trouble
+      const empty = await claimable();
+      await empty.oracle.setBroken(true);
+      await expect(empty.buffer.connect(empty.underwriter).redeem(1000n, empty.underwriter, empty.underwriter))
+        .to.be.revertedWithCustomError(empty.buffer, "MarketInTrouble")
+        .withArgs(await collateral.getAddress());
     });
 
     it("are of what was requested, and no more", async () => {

@@ -1,0 +1,127 @@
+import { expect } from "chai";
+import { ethers } from "hardhat";
+
+import { Refusal, opened } from "../contracts/auctionHouse/setup";
+import { COOLDOWN } from "../contracts/buffer/fixture";
+import { core, time, usdc, weth } from "../contracts/fixture";
+
+const ALL = ethers.MaxUint256;
+
+describe("faults: a vault with no cash", () => {
+  /** All of 1,000,000 USDC is lent, at 50 % a year, one of the borrowers has to be sold, and fees wait for the buffer. */
+  async function drained() {
+    const all = await core();
+    const { vault, buffer, collateral, borrower, other, underwriter, open, setPrice } = all;
+    await open(borrower, weth(10), usdc(15_900));
+    await open(other, weth(1000), usdc(984_100));
+    await buffer.connect(underwriter).requestRedeem(usdc(1000) * 1000n, underwriter, underwriter);
+    await time.increase(COOLDOWN);
+    await setPrice(1850);
+    await vault.accrueInterest();
+    expect([await vault.idle(), await vault.maxFlashLoan(all.loan)]).to.deep.equal([0n, 0n]);
+    expect(await vault.bufferFees()).to.be.gt(usdc(1));
+    return { ...all, collateral };
+  }
+
+  it("nobody can borrow or leave, and everybody can repay and top up, which lets lenders leave (O1)", async () => {
+    const { vault, loan, collateral, lender, borrower, other } = await drained();
+    await expect(vault.connect(other).borrow(collateral, 1n, other, other)).to.be.revertedWithCustomError(
+      vault,
+      "NotEnoughCash",
+    );
+    expect(await vault.maxWithdraw(lender)).to.equal(0n);
+    await expect(vault.connect(lender).withdraw(1n, lender, lender)).to.be.revertedWithCustomError(
+      vault,
+      "ERC4626ExceededMaxWithdraw",
+    );
+    await vault.connect(borrower).supplyCollateral(collateral, weth(1), borrower);
+    await vault.connect(borrower).repay(collateral, usdc(5000), borrower);
+    expect(await vault.maxWithdraw(lender)).to.be.within(usdc(5000) - 1n, usdc(5000));
+    await expect(vault.connect(lender).withdraw(usdc(4999), lender, lender)).to.changeTokenBalance(
+      loan,
+      lender,
+      usdc(4999),
+    );
+    // collateral is no cash: who owes nothing has it back
+    await vault.connect(borrower).repay(collateral, ALL, borrower);
+    await vault.connect(borrower).withdrawCollateral(collateral, weth(11), borrower, borrower);
+  });
+
+  it("the lane and the buffer go on, and bring cash; fees wait until there is some", async () => {
+    const { vault, house, buffer, collateral, borrower, keeper, setPrice } = await drained();
+    await buffer.collectFees();
+    expect(await vault.bufferFees()).to.be.gt(usdc(1));
+    await house.connect(keeper).start(collateral, borrower);
+    await time.increase(1200);
+    await house.connect(keeper).buy(collateral, borrower, weth(1), ALL, keeper, "0x");
+    expect(await vault.idle()).to.be.gt(usdc(1000));
+    await buffer.collectFees();
+    expect(await vault.bufferFees()).to.be.lt(usdc(1));
+    await setPrice(1700);
+    await house.connect(keeper).absorb(collateral, borrower);
+    expect(await vault.idle()).to.be.gt(usdc(2000));
+  });
+
+  it("an underwriter's claim is paid out of the buffer's own cash", async () => {
+    const { house, buffer, loan, collateral, underwriter } = await drained();
+    await house.sync(collateral);
+    await time.increase(4 * 3600);
+    await expect(buffer.connect(underwriter).withdraw(usdc(900), underwriter, underwriter)).to.changeTokenBalance(
+      loan,
+      underwriter,
+      usdc(900),
+    );
+  });
+});
+
+describe("faults: the buffer empty, then full", () => {
+  it("empty, the lane sells all that is past absorbLtv faster, insolvent or not; with cash it takes over again", async () => {
+    const { vault, house, buffer, loan, collateral, borrower, underwriter, lender, setPrice, start, buy, later } =
+      await opened();
+    await buffer.connect(underwriter).requestRedeem(await buffer.balanceOf(underwriter), underwriter, underwriter);
+    await time.increase(COOLDOWN);
+    await buffer.connect(underwriter).redeem(await buffer.maxRedeem(underwriter), underwriter, underwriter);
+    expect(await buffer.cash()).to.equal(0n);
+    await setPrice(1500);
+    await start();
+    await expect(house.absorb(collateral, borrower))
+      .to.be.revertedWithCustomError(house, "BufferFull")
+      .withArgs(collateral);
+    await buy(weth(1), await later(600));
+    // O1
+    await vault.connect(borrower).supplyCollateral(collateral, 1n, borrower);
+    await vault.connect(borrower).repay(collateral, usdc(1000), borrower);
+    await vault.connect(lender).withdraw(usdc(1000), lender, lender);
+
+    await loan.connect(underwriter).approve(buffer, ALL);
+    await buffer.connect(underwriter).deposit(usdc(200_000), underwriter);
+    expect((await house.quote(collateral, borrower, ALL)).refusal).to.equal(Refusal.None); // solvent by now
+    await setPrice(1400);
+    expect((await house.quote(collateral, borrower, ALL)).refusal).to.equal(Refusal.Insolvent);
+    await expect(house.absorb(collateral, borrower)).to.emit(house, "Absorbed");
+    expect((await house.lane(collateral)).auctions).to.equal(0n);
+  });
+
+  it("full of inventory, the lane sells instead; once some is sold it takes over again", async () => {
+    const { vault, house, buffer, collateral, borrower, other, keeper, open, setPrice, setCap, buy, later, start } =
+      await opened();
+    await open(other, weth(10), usdc(15_900));
+    await setPrice(1700);
+    await house.connect(keeper).absorb(collateral, other);
+    const { amount } = await buffer.inventory(collateral);
+    await setCap(amount);
+    expect((await buffer.capacity(collateral)).room).to.equal(0n);
+    await start();
+    await expect(house.absorb(collateral, borrower)).to.be.revertedWithCustomError(house, "BufferFull");
+    await buy(weth(1), await later(600));
+    await vault.connect(borrower).supplyCollateral(collateral, 1n, borrower);
+    await vault.connect(borrower).repay(collateral, usdc(500), borrower);
+    // a day on, auctions or not
+    await time.increase(24 * 3600);
+    await buffer.connect(keeper).buyInventory(collateral, weth(1), ALL, keeper, "0x");
+    expect((await buffer.capacity(collateral)).room).to.equal(weth(1));
+    await setPrice(1500);
+    await expect(house.absorb(collateral, borrower)).to.emit(house, "Absorbed");
+    expect((await buffer.inventory(collateral)).amount).to.be.lte(amount);
+  });
+});
