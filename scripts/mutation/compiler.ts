@@ -66,7 +66,7 @@ export function bytecodeOf(
   { optimized }: { optimized: boolean },
 ): Bytecode | undefined {
   const named = contracts.map((name) => ({ name, parts: name.split(":") as [string, string] }));
-  const sources = Object.fromEntries(named.map(({ parts: [file] }) => [file, sourceOf(file)]));
+  const sources = Object.fromEntries(named.map(({ parts: [file] }) => [file, changed[file] ?? sourceOf(file)]));
   const selection: Record<string, Record<string, string[]>> = {};
   for (const { parts } of named) {
     selection[parts[0]] = {

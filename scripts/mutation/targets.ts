@@ -1,5 +1,7 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
+
+import { sourceOf } from "./compiler";
 
 /** Contracts (`file:Name`) that are built from a mutated file, and the tests that reach it through them. */
 export interface Stage {
@@ -59,5 +61,5 @@ export function testFiles(tests: string[]): string[] {
           .sort()
           .map((name) => join(path, name)),
   );
-  return files.filter((file) => /^describe\(/m.test(readFileSync(file, "utf8")));
+  return files.filter((file) => /^describe\(/m.test(sourceOf(file)));
 }
