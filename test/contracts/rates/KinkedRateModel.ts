@@ -38,6 +38,18 @@ describe("KinkedRateModel", () => {
     }
   });
 
+  it("is straight to the last digit of utilisation", async () => {
+    const [nothing, full] = [0n, parseEther("10")];
+    const steep = await ethers.deployContract("KinkedRateModel", [WAD - 2n, nothing, nothing, full]);
+    for (const [utilisation, perYear] of [
+      [WAD - 2n, nothing],
+      [WAD - 1n, full / 2n],
+      [WAD, full],
+    ] as const) {
+      expect(await steep.borrowRatePerSecondWad(utilisation)).to.equal(up(perYear, YEAR));
+    }
+  });
+
   it("never falls with utilisation", async () => {
     const model = await deploy("0.8", "0", "0.04", "2");
     let last = 0n;

@@ -111,6 +111,25 @@ describe("Vault: interest", () => {
     expect(await vault.reserves()).to.equal(reserves);
   });
 
+  it("gives reserves and the buffer each its own share", async () => {
+    const { vault, borrower, open } = await core();
+    await vault.setInterestShares(300, 700);
+    await open(borrower, weth(1000), usdc(500_000));
+    const at = BigInt(await time.latest()) + YEAR;
+    const index = mulDiv(INDEX, expWad(ratePerSecond(usdc(500_000), usdc(500_000)) * YEAR), WAD);
+    const interest = mulDiv(usdc(500_000), index, INDEX) - usdc(500_000);
+    const [toReserves, toBuffer] = [(interest * 300n) / 10_000n, (interest * 700n) / 10_000n];
+    await time.increaseTo(at);
+    expect([await vault.reserves(), await vault.bufferFees()]).to.deep.equal([toReserves, toBuffer]);
+    await time.setNextBlockTimestamp(at + 1n);
+    const accrued = await vault.accrueInterest();
+    const [reserves, fees] = [await vault.reserves(), await vault.bufferFees()];
+    await expect(accrued)
+      .to.emit(vault, "InterestAccrued")
+      .withArgs(await vault.indexE27(), (await vault.totalDebt()) - usdc(500_000), reserves, fees);
+    expect(fees).to.be.gt(2n * reserves);
+  });
+
   it("never lets a lender's share fall by accruing, however often (V3)", async () => {
     const { vault, borrower, open } = await core();
     await open(borrower, weth(1000), 777_777_777n);

@@ -97,6 +97,15 @@ describe("Vault: lenders", () => {
     expect(await vault.previewRedeem(777_777n)).to.equal(mulDiv(777_777n, assets + 1n, supply + 1000n));
   });
 
+  it("rounds what can be redeemed down, so that the cash suffices", async () => {
+    const { vault, lender, assets, supply } = await oddPrice();
+    await mine();
+    const idle = await vault.idle();
+    const most = mulDiv(idle, supply + 1000n, assets + 1n);
+    expect((idle * (supply + 1000n)) % (assets + 1n)).to.not.equal(0);
+    expect(await vault.maxRedeem(lender)).to.equal(most);
+  });
+
   it("makes no value in a round trip at an odd price (V4)", async () => {
     const { vault, loan, other } = await oddPrice();
     const caller = vault.connect(other);

@@ -1,0 +1,94 @@
+import { Command } from "commander";
+
+import { seededRandom } from "../replay/random";
+import { integer } from "../replay/options";
+import { showProgress } from "../replay/progress";
+import { parse, sourceOf } from "./compiler";
+import { mutate } from "./mutate";
+import { type Mutant } from "./mutant";
+import { runAll } from "./pool";
+import { readReasons, staleReasons } from "./reasons";
+import { addResult, readResults } from "./results";
+import { summarize } from "./summary";
+import { targets } from "./targets";
+
+interface Flags {
+  file?: string;
+  sample?: string;
+  seed: string;
+  jobs: string;
+  list?: true;
+}
+
+const program = new Command("mutation")
+  .description("Changes the contracts in small ways, one at a time, and counts how many changes the tests notice.")
+  .option("--file <text>", "only mutants whose id contains this, for example Vault.sol or Vault.sol:120:")
+  .option("--sample <number>", "so many of them, drawn by --seed")
+  .option("--seed <number>", "of the sample", "1")
+  .option("--jobs <number>", "processes at a time", "2")
+  .option("--list", "print the mutants and end")
+  .allowExcessArguments(false);
+
+async function main(): Promise<void> {
+  const flags = program.parse().opts<Flags>();
+  const all = allMutants();
+  const named = all.filter(({ id }) => id.includes(flags.file ?? ""));
+  const chosen = flags.sample === undefined ? named : sample(named, flags.sample, flags.seed);
+  if (chosen.length === 0) throw new Error(`no mutant's id contains ${flags.file ?? ""}`);
+  if (flags.list) {
+    for (const { id, before, after } of chosen) console.log(`${id}\n  ${before}\n  ${after}`);
+    return;
+  }
+
+  const verdicts = readResults(chosen);
+  const open = chosen.filter(({ id }) => !verdicts.has(id));
+  const jobs = integer(flags.jobs, "--jobs", 1, 64);
+  await checkBaselines([...new Set(open.map(({ file }) => file))], jobs);
+  const progress = showProgress("mutants");
+  let done = 0;
+  await runAll(
+    open.map((mutant) => ({ mutant })),
+    jobs,
+    ({ mutant }, answer) => {
+      if (answer !== undefined && !("verdict" in answer)) throw new Error(`${mutant.id}: ${JSON.stringify(answer)}`);
+      const verdict = answer?.verdict ?? { status: "timeout" as const, seconds: 0 };
+      verdicts.set(mutant.id, verdict);
+      addResult(mutant, verdict);
+      progress.update(++done, open.length);
+    },
+  );
+  progress.stop();
+
+  const judged = chosen.flatMap((mutant) => {
+    const verdict = verdicts.get(mutant.id);
+    return verdict === undefined ? [] : [{ mutant, verdict }];
+  });
+  const reasons = readReasons();
+  console.log(summarize(judged, reasons));
+  for (const { file, before } of staleReasons(all, reasons)) console.log(`\nstale reason: ${file}: ${before}`);
+}
+
+function allMutants(): Mutant[] {
+  const trees = parse(Object.fromEntries(Object.keys(targets).map((file) => [file, sourceOf(file)])));
+  return Object.entries(trees).flatMap(([file, tree]) => mutate(file, sourceOf(file), tree));
+}
+
+/** The same seed draws the same mutants, and a larger sample contains a smaller one. In the order of the text. */
+function sample(mutants: Mutant[], size: string, seed: string): Mutant[] {
+  const random = seededRandom(integer(seed, "--seed", 0, 2 ** 32 - 1), "mutants");
+  const drawn = mutants.map((mutant) => ({ mutant, at: random.uniform() })).sort((a, b) => a.at - b.at);
+  const chosen = new Set(drawn.slice(0, integer(size, "--sample", 1, 1e6)).map(({ mutant }) => mutant));
+  return mutants.filter((mutant) => chosen.has(mutant));
+}
+
+async function checkBaselines(files: string[], jobs: number): Promise<void> {
+  const tasks = files.map((file) => ({ baseline: file }));
+  await runAll(tasks, Math.min(jobs, files.length), ({ baseline }, answer) => {
+    if (answer === undefined || "error" in answer) throw new Error(`${baseline}: ${answer?.error ?? "no answer"}`);
+  });
+}
+
+main().catch((error: unknown) => {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+});
