@@ -6,6 +6,7 @@ import { BPS, PRICE, WAD, mulDown } from "./math";
 import type { Draws } from "./random";
 import { inventoryParameters, laneParameters, type Contracts, type Models } from "./setup";
 import { valueDown } from "./vault";
+import type { Source } from "./world";
 
 /** One call: how it is made on the chain, and what the model makes of it. */
 export interface Action {
@@ -17,6 +18,8 @@ export interface Action {
   args: readonly unknown[];
   model: () => unknown;
 }
+
+const isOff = ({ broken, borrowBroken, depthBroken }: Source): boolean => broken || borrowBroken || depthBroken;
 
 type Contract = { target: unknown; interface: Interface };
 
@@ -37,6 +40,27 @@ export class Actions {
     const { draws } = this;
     const days = draws.chance(2) ? draws.between(1n, 5n) * 86_400n : 0n;
     return days + draws.pick([0n, 0n, 12n, draws.between(1n, 120n), draws.between(60n, 1800n), draws.between(0n, 7200n)]);
+  }
+
+  /** Gives everybody a position in every market, a few near the limit. */
+  openBook(): Action[] {
+    const { vault } = this.m;
+    return this.c.markets.flatMap(({ token }, i) =>
+      this.names.flatMap((owner) => {
+        const at = token.target as string;
+        const loan = this.draws.between(usdc(8_000), usdc(80_000));
+        const worth = (loan * 100n) / this.draws.between(65n, 79n);
+        const amount = i === 0 ? (worth * 10n ** 12n) / 2000n : (worth * 100n) / 40_000n;
+        return [
+          this.call(owner, this.c.vault, "supplyCollateral", [at, amount, owner], () =>
+            vault.supplyCollateral(owner, at, amount, owner),
+          ),
+          this.call(owner, this.c.vault, "borrow", [at, loan, owner, owner], () =>
+            vault.borrow(owner, at, loan, owner, owner),
+          ),
+        ];
+      }),
+    );
   }
 
   next(): Action {
@@ -127,6 +151,7 @@ export class Actions {
   }
 
   private borrow(): Action {
+    if (this.m.vault.state.paused && this.draws.chance(70)) return this.setBorrowPaused();
     const [caller, owner] = this.callerOf();
     const [collateral, receiver] = [this.draws.chance(3) ? this.m.world.at.loan : this.collateral(), this.actor()];
     const { vault, world } = this.m;
@@ -193,6 +218,7 @@ export class Actions {
   // -------------------------------------------------------------------------------------- the world outside
 
   private movePrice(): Action {
+    if (Object.values(this.m.world.state.sources).some(isOff)) return this.disturb();
     const at = this.draws.between(0n, 1n) === 0n ? 0 : 1;
     const { token, oracle, borrowOracle } = this.c.markets[at]!;
     const source = this.m.world.state.sources[token.target as string]!;
@@ -214,15 +240,17 @@ export class Actions {
 
   /** Breaks one of the sources, or mends it. */
   private disturb(): Action {
-    const { token, oracle, borrowOracle, depth, guard } = this.draws.pick(this.c.markets);
-    const source = this.m.world.state.sources[token.target as string]!;
+    const { sources } = this.m.world.state;
+    const off = this.c.markets.find(({ token }) => isOff(sources[token.target as string]!));
+    const { token, oracle, borrowOracle, depth, guard } = off ?? this.draws.pick(this.c.markets);
+    const source = sources[token.target as string]!;
     const toggles = [
       [oracle, "setBroken", "broken"],
       [borrowOracle, "setBroken", "borrowBroken"],
       [depth, "setBroken", "depthBroken"],
       [guard, "setDiverged", "diverged"],
     ] as const;
-    if (this.draws.chance(30)) {
+    if (off === undefined && this.draws.chance(30)) {
       const amount = (source.depth * this.draws.between(50n, 250n)) / 100n;
       return this.call(this.governor, depth, "setDepth", [amount], () => {
         source.depth = amount;

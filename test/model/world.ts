@@ -19,6 +19,16 @@ export function refuse(reason: string, ...args: Reason[]): never {
   throw new Refused(reason, args);
 }
 
+/** What `call` returned, or how it was refused. */
+export function outcome<T>(call: () => T): T | Refused {
+  try {
+    return call();
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    return error;
+  }
+}
+
 export interface Token {
   balances: Record<string, bigint>;
   /** owner → spender → amount; only for the shares of vault and buffer, everything else is approved without limit. */
@@ -68,13 +78,9 @@ export class World {
   /** The result of `call`, or how it was refused; then all is as it was before. */
   attempt<T>(call: () => T): T | Refused {
     const before = structuredClone(this.state);
-    try {
-      return call();
-    } catch (error) {
-      if (!(error instanceof Refused)) throw error;
-      this.state = before;
-      return error;
-    }
+    const result = outcome(call);
+    if (result instanceof Refused) this.state = before;
+    return result;
   }
 
   price(collateral: string): bigint {
