@@ -39,7 +39,9 @@ export class Actions {
   pause(): bigint {
     const { draws } = this;
     const days = draws.chance(2) ? draws.between(1n, 5n) * 86_400n : 0n;
-    return days + draws.pick([0n, 0n, 12n, draws.between(1n, 120n), draws.between(60n, 1800n), draws.between(0n, 7200n)]);
+    return (
+      days + draws.pick([0n, 0n, 12n, draws.between(1n, 120n), draws.between(60n, 1800n), draws.between(0n, 7200n)])
+    );
   }
 
   /** Gives everybody a position in every market, a few near the limit. */
@@ -67,9 +69,9 @@ export class Actions {
     const kinds: readonly (readonly [number, () => Action])[] = [
       [4, () => this.lend()],
       [4, () => this.leave()],
-      [10, () => this.supplyCollateral()],
+      [5, () => this.supplyCollateral()],
       [4, () => this.withdrawCollateral()],
-      [14, () => this.borrow()],
+      [10, () => this.borrow()],
       [5, () => this.repay()],
       [2, () => this.authorize()],
       [14, () => this.movePrice()],
@@ -230,9 +232,9 @@ export class Actions {
       });
     }
     const normal = at === 0 ? 2000n * 10n ** 24n : 40_000n * 10n ** 34n;
-    const crash = this.draws.chance(12);
-    const percent = crash ? this.draws.between(55n, 85n) : this.draws.between(93n, 105n);
-    const price = this.draws.chance(20) ? normal : (source.price * percent) / 100n + this.draws.between(0n, 10n ** 20n);
+    const crash = this.draws.chance(10);
+    const percent = crash ? this.draws.between(70n, 90n) : this.draws.between(90n, 105n);
+    const price = this.draws.chance(15) ? normal : (source.price * percent) / 100n + this.draws.between(0n, 10n ** 20n);
     return this.call(this.governor, oracle, "setPrice", [price], () => {
       source.price = price;
     });
@@ -266,7 +268,9 @@ export class Actions {
   // ------------------------------------------------------------------------------------------------ keepers
 
   private start(): Action {
-    const [caller, collateral] = [this.actor(), this.collateral()];
+    if (!this.someone((at, name) => this.isUnhealthy(at, name) && !this.isInAuction(at, name))) return this.movePrice();
+    const caller = this.actor();
+    const collateral = this.market((at, name) => this.isUnhealthy(at, name) && !this.isInAuction(at, name));
     const owner = this.owner((name) => this.isUnhealthy(collateral, name));
     return this.call(caller, this.c.house, "start", [collateral, owner], () =>
       this.m.house.start(caller, collateral, owner),
@@ -274,7 +278,9 @@ export class Actions {
   }
 
   private buy(): Action {
-    const [caller, collateral, receiver] = [this.actor(), this.collateral(), this.actor()];
+    if (!this.someone((at, name) => this.isInAuction(at, name))) return this.start();
+    const [caller, receiver] = [this.actor(), this.actor()];
+    const collateral = this.market((at, name) => this.isInAuction(at, name) && this.isUnhealthy(at, name));
     const { owner, maxCollateral } = this.order(collateral);
     const maxCost = this.draws.chance(95) ? MaxUint256 : usdc(100);
     const args = [collateral, owner, maxCollateral, maxCost, receiver, "0x"];
@@ -284,7 +290,9 @@ export class Actions {
   }
 
   private buyMany(): Action {
-    const [caller, collateral, receiver] = [this.actor(), this.collateral(), this.actor()];
+    if (!this.someone((at, name) => this.isInAuction(at, name))) return this.start();
+    const [caller, receiver] = [this.actor(), this.actor()];
+    const collateral = this.market((at, name) => this.isInAuction(at, name) && this.isUnhealthy(at, name));
     const drawn = Array.from({ length: Number(this.draws.between(0n, 4n)) }, () => this.order(collateral));
     const orders = this.draws.chance(15) ? drawn : [...new Map(drawn.map((order) => [order.owner, order])).values()];
     const maxCost = this.draws.chance(95) ? MaxUint256 : usdc(100);
@@ -294,15 +302,17 @@ export class Actions {
   }
 
   private cancel(): Action {
-    const collateral = this.collateral();
-    const owner = this.owner((name) => this.m.house.auction(collateral, name).startedAt !== 0n);
+    const collateral = this.market((at, name) => this.isInAuction(at, name) && !this.isUnhealthy(at, name));
+    const owner = this.owner((name) => this.isInAuction(collateral, name) && !this.isUnhealthy(collateral, name));
     return this.call(this.actor(), this.c.house, "cancel", [collateral, owner], () =>
       this.m.house.cancel(collateral, owner),
     );
   }
 
   private absorb(): Action {
-    const [caller, collateral] = [this.actor(), this.collateral()];
+    if (!this.someone((at, name) => this.isUnhealthy(at, name))) return this.movePrice();
+    const caller = this.actor();
+    const collateral = this.market((at, name) => this.isUnhealthy(at, name));
     const owner = this.owner((name) => this.isUnhealthy(collateral, name));
     return this.call(caller, this.c.house, "absorb", [collateral, owner], () =>
       this.m.house.absorb(caller, collateral, owner),
@@ -315,7 +325,8 @@ export class Actions {
   }
 
   private buyInventory(): Action {
-    const [caller, collateral, receiver] = [this.actor(), this.collateral(), this.actor()];
+    const [caller, receiver] = [this.actor(), this.actor()];
+    const collateral = this.market((at) => this.m.buffer.state.inventory[at]!.amount !== 0n);
     const want = this.draws.part(this.m.buffer.state.inventory[collateral]!.amount);
     const maxCost = this.draws.chance(95) ? MaxUint256 : usdc(100);
     return this.call(caller, this.c.buffer, "buyInventory", [collateral, want, maxCost, receiver, "0x"], () =>
@@ -424,12 +435,8 @@ export class Actions {
       haircutBps: this.draws.between(0n, 1000n),
       maxHold: this.draws.between(3600n, 86_400n),
     };
-    return this.call(
-      this.governor,
-      this.c.buffer,
-      "setInventoryParameters",
-      [at, { ...INVENTORY, ...changes }],
-      () => this.m.buffer.setInventoryParameters(at, inventoryParameters(changes)),
+    return this.call(this.governor, this.c.buffer, "setInventoryParameters", [at, { ...INVENTORY, ...changes }], () =>
+      this.m.buffer.setInventoryParameters(at, inventoryParameters(changes)),
     );
   }
 
@@ -511,6 +518,20 @@ export class Actions {
     return fitting.length === 0 || this.draws.chance(10) ? this.actor() : this.draws.pick(fitting);
   }
 
+  private someone(applies: (collateral: string, name: string) => boolean): boolean {
+    return this.m.world.at.collaterals.some((at) => this.names.some((name) => applies(at, name)));
+  }
+
+  /** Mostly a market in which it applies to somebody. */
+  private market(applies: (collateral: string, name: string) => boolean): string {
+    const fitting = this.m.world.at.collaterals.filter((at) => this.names.some((name) => applies(at, name)));
+    return fitting.length === 0 || this.draws.chance(10) ? this.collateral() : this.draws.pick(fitting);
+  }
+
+  private isInAuction(collateral: string, owner: string): boolean {
+    return this.m.house.auction(collateral, owner).startedAt !== 0n;
+  }
+
   private isUnhealthy(collateral: string, owner: string): boolean {
     const { vault, world } = this.m;
     const value = valueDown(vault.position(collateral, owner).collateral, world.state.sources[collateral]!.price);
@@ -518,7 +539,7 @@ export class Actions {
   }
 
   private order(collateral: string): Order {
-    const owner = this.owner((name) => this.m.house.auction(collateral, name).startedAt !== 0n);
+    const owner = this.owner((name) => this.isInAuction(collateral, name));
     const { collateral: held } = this.m.vault.position(collateral, owner);
     return { owner, maxCollateral: this.draws.chance(40) ? MaxUint256 : this.draws.part(held / 20n) };
   }

@@ -1,20 +1,6 @@
 import type { BufferModel } from "./buffer";
 import * as lane from "./lane";
-import {
-  HOUR,
-  PRICE,
-  WAD,
-  WAD_PER_BPS,
-  bps,
-  clamp,
-  divUp,
-  expDown,
-  lessOrZero,
-  max,
-  min,
-  mulDown,
-  mulUp,
-} from "./math";
+import { HOUR, PRICE, WAD, WAD_PER_BPS, bps, clamp, expDown, lessOrZero, max, min, mulDown, mulUp } from "./math";
 import { ltvUp, valueDown, type Fill, type VaultModel } from "./vault";
 import { refuse, type World } from "./world";
 
@@ -248,8 +234,7 @@ export class AuctionHouseModel {
 
   quote(collateral: string, order: Order): Quote {
     const age = this.laneAge(collateral);
-    return this.priced(collateral, age, this.world.price(collateral), this.sold(collateral, order.owner), order)
-      .quote;
+    return this.priced(collateral, age, this.world.price(collateral), this.sold(collateral, order.owner), order).quote;
   }
 
   private buyAll(
@@ -358,18 +343,15 @@ export class AuctionHouseModel {
   }
 
   private noteFill(collateral: string, owner: string, discount: bigint, whole: boolean): void {
-    if (whole) return this.end(collateral, owner);
-    if (discount >= this.lane(collateral).parameters.maxDiscountBps * WAD_PER_BPS) return;
-    Object.assign(this.own(collateral, owner), { discountWad: discount, filledAt: this.world.now });
+    if (whole) this.end(collateral, owner);
+    else if (discount < this.lane(collateral).parameters.maxDiscountBps * WAD_PER_BPS) {
+      Object.assign(this.own(collateral, owner), { discountWad: discount, filledAt: this.world.now });
+    }
   }
 
   // --------------------------------------------------------------------------------------------- take-over
 
-  private takeOver(
-    collateral: string,
-    price: bigint,
-    sold: Sold,
-  ): { taken: bigint; cost: bigint; whole: boolean } {
+  private takeOver(collateral: string, price: bigint, sold: Sold): { taken: bigint; cost: bigint; whole: boolean } {
     const { parameters } = this.lane(collateral);
     const ltv = ltvUp(sold.collateral, sold.debt, price);
     const discount = ltv < WAD ? min(parameters.absorbDiscountBps * WAD_PER_BPS, (WAD - ltv) / 2n) : 0n;

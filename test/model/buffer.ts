@@ -30,13 +30,7 @@ export interface BufferState {
   operators: Record<string, Record<string, boolean>>;
 }
 
-export const SALE_REFUSALS = [
-  "None",
-  "NoInventory",
-  "AuctionsRunning",
-  "PriceUnderAverage",
-  "NothingEmitted",
-] as const;
+export const SALE_REFUSALS = ["None", "NoInventory", "AuctionsRunning", "PriceUnderAverage", "NothingEmitted"] as const;
 
 export interface SaleQuote {
   refusal: (typeof SALE_REFUSALS)[number];
@@ -166,13 +160,7 @@ export class BufferModel {
     return { refusal: "None", bought, cost: lane.cost(offer, price, bought), multipleWad };
   }
 
-  buyInventory(
-    caller: string,
-    collateral: string,
-    want: bigint,
-    maxCost: bigint,
-    receiver: string,
-  ): [bigint, bigint] {
+  buyInventory(caller: string, collateral: string, want: bigint, maxCost: bigint, receiver: string): [bigint, bigint] {
     const { refusal, bought, cost } = this.quote(collateral, want);
     if (refusal !== "None") refuse("NotForSale", collateral, BigInt(SALE_REFUSALS.indexOf(refusal)));
     if (bought === 0n) refuse("ZeroAmount");

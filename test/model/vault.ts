@@ -88,6 +88,8 @@ export function borrowRate(rates: Rates, utilisation: bigint): bigint {
 /** The vault of docs/protocol.md: lenders' shares, positions, interest, settlement, write-off. */
 export class VaultModel {
   buffer!: BufferModel;
+  /** How often debt was written off, so that a test can tell that it was. */
+  writeOffs = 0;
 
   constructor(private readonly world: World) {}
 
@@ -395,6 +397,7 @@ export class VaultModel {
 
   private writeOffUncovered(market: Market, position: Position): void {
     if (position.collateral !== 0n || position.debtShares === 0n) return;
+    this.writeOffs += 1;
     let loss = mulUp(position.debtShares, this.state.index, RAY);
     this.addDebt(market, position, -position.debtShares);
     for (const first of ["reserves", "bufferFees"] as const) {

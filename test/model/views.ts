@@ -15,6 +15,9 @@ interface View {
   model: () => unknown;
   /** Of whom it is, where it follows from figures that are compared anyway: then it is looked at for one user at a time. */
   derivedFor: string | undefined;
+  /** What the chain said last, and that as text: most figures stay as they are. */
+  lastData: string;
+  lastText: string;
 }
 
 /** All numbers and flags as one line of text, so that chain and model can be compared whatever the shape. */
@@ -30,7 +33,7 @@ export const errorText = (contracts: readonly Interface[], data: string): string
 };
 
 /** Every figure that the protocol shows of itself and its users. */
-export function viewsOf(c: Contracts, m: Models): View[] {
+function viewsOf(c: Contracts, m: Models): View[] {
   const views: View[] = [];
   let owner: string | undefined;
   const add = (
@@ -47,6 +50,8 @@ export function viewsOf(c: Contracts, m: Models): View[] {
       data: contract.interface.encodeFunctionData(method, args),
       model,
       derivedFor: owner,
+      lastData: "",
+      lastText: "",
     });
   };
   const { vault, house, buffer, world } = m;
@@ -125,31 +130,57 @@ export function viewsOf(c: Contracts, m: Models): View[] {
   return views;
 }
 
-/** What differs, one line for each view; of the derived ones those of `owner`. */
-export async function differences(c: Contracts, all: readonly View[], owner: string): Promise<string[]> {
-  const views = all.filter(({ derivedFor }) => derivedFor === undefined || derivedFor === owner);
-  const calls = views.map(({ target, data }) => [target, true, data]);
-  const data = c.reader.interface.encodeFunctionData("aggregate3", [calls]);
-  const answer = (await node.request("eth_call", [{ to: c.reader.target, data }, "pending"])) as string;
-  const [results] = c.reader.interface.decodeFunctionResult("aggregate3", answer) as unknown as [
-    { success: boolean; data: string }[],
-  ];
-  const errors = [c.vault.interface, c.house.interface, c.buffer.interface, c.oracle.interface];
-  return views.flatMap((view, i) => {
-    const { success, data: returned } = results[i]!;
-    const chain = success
-      ? text(shown(view, view.contract.decodeFunctionResult(view.method, returned).toArray(true)))
-      : errorText(errors, returned);
-    const value = outcome(view.model);
-    const model = value instanceof Refused ? value.message : text(flat(value));
-    return chain === model ? [] : [`${view.label}: chain ${chain}, model ${model}`];
-  });
+/** Holds the chain's figures against the model's. */
+export class Comparison {
+  private readonly views: readonly View[];
+  private readonly errors: readonly Interface[];
+  /** By whose derived views it is. */
+  private readonly batches = new Map<string, { views: readonly View[]; call: string }>();
+
+  constructor(
+    private readonly c: Contracts,
+    models: Models,
+  ) {
+    this.views = viewsOf(c, models);
+    this.errors = [c.vault, c.house, c.buffer, c.oracle].map((contract) => contract.interface);
+  }
+
+  /** What differs, one line for each view; of the derived ones those of `owner`. */
+  async differences(owner: string): Promise<string[]> {
+    const { views, call } = this.batch(owner);
+    const { reader } = this.c;
+    const answer = (await node.request("eth_call", [{ to: reader.target, data: call }, "pending"])) as string;
+    const [results] = reader.interface.decodeFunctionResult("aggregate3", answer) as unknown as [
+      { success: boolean; data: string }[],
+    ];
+    return views.flatMap((view, i) => {
+      const { success, data } = results[i]!;
+      if (data !== view.lastData) {
+        view.lastData = data;
+        view.lastText = success ? shown(view, data) : errorText(this.errors, data);
+      }
+      const value = outcome(view.model);
+      const model = value instanceof Refused ? value.message : text(flat(value));
+      return view.lastText === model ? [] : [`${view.label}: chain ${view.lastText}, model ${model}`];
+    });
+  }
+
+  private batch(owner: string): { views: readonly View[]; call: string } {
+    const known = this.batches.get(owner);
+    if (known) return known;
+    const views = this.views.filter(({ derivedFor }) => derivedFor === undefined || derivedFor === owner);
+    const calls = views.map(({ target, data }) => [target, true, data]);
+    const batch = { views, call: this.c.reader.interface.encodeFunctionData("aggregate3", [calls]) };
+    this.batches.set(owner, batch);
+    return batch;
+  }
 }
 
 const flat = (value: unknown): unknown[] => (Array.isArray(value) ? (value as unknown[]) : [value]);
 
 /** A struct as the list of its fields; a market without its oracles' addresses. */
-function shown(view: View, result: unknown[]): unknown[] {
+function shown({ contract, method }: View, data: string): string {
+  const result = contract.decodeFunctionResult(method, data).toArray(true);
   const fields = result.length === 1 ? flat(result[0]) : result;
-  return view.method === "market" ? fields.filter((field) => typeof field !== "string") : fields;
+  return text(method === "market" ? fields.filter((field) => typeof field !== "string") : fields);
 }
