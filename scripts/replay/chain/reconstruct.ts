@@ -53,7 +53,7 @@ export async function reconstructMainnet(timestamp: number): Promise<Anvil> {
 }
 
 /** Multicall3's creation code: viem carries it for chains that lack the contract. */
-function multicall3(): string {
+export function multicall3(): string {
   const path = join(packageRoot("viem"), "_cjs/constants/contracts.js");
   const found = /multicall3Bytecode = '(0x[0-9a-f]+)'/.exec(readFileSync(path, "utf8"));
   return z.string().parse(found?.[1]);

@@ -1,0 +1,145 @@
+/**
+ * The protocol against a model of it, action by action and to the unit: what each call returns or which custom error it
+ * is refused with, and after it every public figure of vault, auction house, buffer and tokens. The model (this folder) is
+ * written from docs/protocol.md and the interfaces' NatSpec.
+ *
+ * Exponentials are the model's own, exact to sixty digits and then rounded down; no tolerance is given. Solady's `expWad`
+ * is within 1e-9 of its last digit where the contracts use it, so that the two could differ only where the exact value lies
+ * that close to a whole number. Seeds are fixed: if one ever does, it is seen and said.
+ *
+ * `MODEL_SEEDS=100 MODEL_ACTIONS=300` runs more.
+ */
+import { expect } from "chai";
+
+import { Actions, type Action } from "./actions";
+import { Draws } from "./random";
+import { deploy, modelsOf, node, readWorld } from "./setup";
+import { Comparison, errorText, text } from "./views";
+import { Refused } from "./world";
+
+const SEEDS = Number(process.env.MODEL_SEEDS ?? 3);
+const ACTIONS = Number(process.env.MODEL_ACTIONS ?? 150);
+const GAS = "0x4c4b40";
+const MOST_IN_A_BLOCK = 8;
+
+const hex = (x: bigint): string => `0x${x.toString(16)}`;
+
+/** What an action did, for the count at the end: its name, or how it was refused. */
+type Outcomes = Map<string, number>;
+
+describe("the protocol against its model", () => {
+  const outcomes: Outcomes = new Map();
+
+  afterEach(async () => {
+    await node.request("evm_setAutomine", [true]);
+  });
+
+  for (let seed = 1; seed <= SEEDS; ++seed) {
+    it(`agrees with it in ${ACTIONS} actions of seed ${seed}`, async () => run(seed, outcomes));
+  }
+
+  it("saw every action succeed, and the refusals that matter", () => {
+    if (process.env.SHOW) console.log(Object.fromEntries([...outcomes].sort()));
+    const seen = [...outcomes.keys()];
+    expect(seen).to.include.members(SUCCEEDED);
+    expect(seen).to.include.members(REFUSED);
+  });
+});
+
+async function run(seed: number, outcomes: Outcomes): Promise<void> {
+  const contracts = await deploy();
+  const models = modelsOf(await readWorld(contracts));
+  const { world } = models;
+  const draws = new Draws(seed);
+  const actions = new Actions(contracts, models, draws);
+  const owners = contracts.actors.map((actor) => actor.address);
+  const comparison = new Comparison(contracts, models);
+  const errors = [contracts.vault, contracts.house, contracts.buffer, contracts.oracle].map((c) => c.interface);
+
+  await node.request("evm_setAutomine", [false]);
+  let inBlock = 0;
+  await moveOn(1n);
+
+  async function moveOn(seconds: bigint): Promise<void> {
+    world.state.now += seconds;
+    inBlock = 0;
+    await node.request("evm_setNextBlockTimestamp", [hex(world.now)]);
+  }
+
+  /** What the chain answers, as text. */
+  async function answer({ from, target, contract, method, args }: Action): Promise<{ refused: boolean; said: string }> {
+    const call = { from, to: target, data: contract.encodeFunctionData(method, args), gas: GAS };
+    try {
+      const data = (await node.request("eth_call", [call, "pending"])) as string;
+      await node.request("eth_sendTransaction", [call]);
+      return { refused: false, said: text(contract.decodeFunctionResult(method, data).toArray(true)) };
+    } catch (error) {
+      const { data } = error as { data?: string | { data?: string } };
+      const revert = typeof data === "object" ? data.data : data;
+      if (revert === undefined) throw error;
+      return { refused: true, said: errorText(errors, revert) };
+    }
+  }
+
+  const book = actions.openBook();
+  for (let step = 1; step <= ACTIONS; ++step) {
+    const pause = actions.pause();
+    if (pause !== 0n || inBlock === MOST_IN_A_BLOCK) {
+      await node.request("evm_mine");
+      await moveOn(pause === 0n ? 1n : pause);
+    }
+    const action = book.shift() ?? actions.next();
+    const where = `seed ${seed}, step ${step}, ${action.name}(${text(action.args)}) by ${action.from}`;
+    const expected = world.attempt(action.model);
+    const { refused, said } = await answer(action);
+    const modelSaid = expected instanceof Refused ? expected.message : returned(expected);
+    if (said !== modelSaid) throw new Error(`${where}\n  chain: ${said}\n  model: ${modelSaid}`);
+    const different = await comparison.differences(owners[step % owners.length]!);
+    if (different.length > 0) throw new Error(`${where}\n  ${different.join("\n  ")}`);
+
+    if (!refused) ++inBlock;
+    const outcome = refused ? said.slice(0, said.indexOf("(")) : action.name;
+    outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
+    if (models.vault.writeOffs > 0) outcomes.set("a write-off", models.vault.writeOffs);
+  }
+  await node.request("evm_mine");
+}
+
+const returned = (value: unknown): string =>
+  text(value === undefined ? [] : Array.isArray(value) ? (value as unknown[]) : [value]);
+
+const SUCCEEDED = [
+  "vault.deposit",
+  "vault.withdraw",
+  "vault.supplyCollateral",
+  "vault.withdrawCollateral",
+  "vault.borrow",
+  "vault.repay",
+  "vault.repayShares",
+  "vault.flashLoan",
+  "house.start",
+  "house.buy",
+  "house.buyMany",
+  "house.cancel",
+  "house.absorb",
+  "house.sync",
+  "house.setLane",
+  "buffer.deposit",
+  "buffer.requestRedeem",
+  "buffer.buyInventory",
+  "buffer.collectFees",
+  "a write-off",
+];
+
+const REFUSED = [
+  "Broken",
+  "NotAuthorized",
+  "LtvTooHigh",
+  "PositionHealthy",
+  "NotBuyable",
+  "NothingBought",
+  "NotAbsorbable",
+  "BufferFull",
+  "NotForSale",
+  "MarketInTrouble",
+];
