@@ -24,6 +24,10 @@ interface Vm {
     function snapshotState() external returns (uint256 id);
     function revertToState(uint256 id) external returns (bool);
 
+    // calls that are answered in place of their target
+    function mockCall(address target, bytes calldata data, bytes calldata answer) external;
+    function clearMockedCalls() external;
+
     // what the next call has to do
     function expectRevert() external;
     function expectRevert(bytes4 selector) external;

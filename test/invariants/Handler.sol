@@ -1,570 +1,935 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
-import { AccessManager } from "@openzeppelin/contracts/access/manager/AccessManager.sol";
+import { IAccessManaged } from "@openzeppelin/contracts/access/manager/IAccessManaged.sol";
+import { IERC4626 } from "@openzeppelin/contracts/interfaces/IERC4626.sol";
 import { FixedPointMathLib as Math } from "solady/src/utils/FixedPointMathLib.sol";
-import { AuctionHouse } from "../../contracts/AuctionHouse.sol";
-import { LiquidityBuffer } from "../../contracts/LiquidityBuffer.sol";
-import { Vault } from "../../contracts/Vault.sol";
 import { IAuctionHouse } from "../../contracts/interfaces/IAuctionHouse.sol";
 import { ILiquidityBuffer } from "../../contracts/interfaces/ILiquidityBuffer.sol";
-import { IOracleGuard } from "../../contracts/interfaces/IOracleGuard.sol";
 import { IVault } from "../../contracts/interfaces/IVault.sol";
-import { MockDepth } from "../../contracts/mocks/MockDepth.sol";
-import { MockERC20 } from "../../contracts/mocks/MockERC20.sol";
-import { MockOracle } from "../../contracts/mocks/MockOracle.sol";
-import { KinkedRateModel } from "../../contracts/rates/KinkedRateModel.sol";
-import { ForgeTest, Vm } from "../forge/ForgeTest.sol";
+import { MockAggregatorV3 } from "../../contracts/mocks/MockAggregatorV3.sol";
+import { ChainlinkOracle } from "../../contracts/oracles/ChainlinkOracle.sol";
+import { Attacker } from "./Attacker.sol";
+import { Checks } from "./Checks.sol";
+import { ITransferHook, StrangeToken } from "./StrangeToken.sol";
+import { World } from "./World.sol";
 
-/// @notice The whole protocol with two markets (18 and 8 decimals), and everything that anyone can do to it. Each action
-/// bounds its inputs so that it does something and never reverts. What each call did is checked at once and remembered in
-/// `broken`, one flag per invariant.
-contract Handler is ForgeTest {
-    uint256 internal constant WAD = 1e18;
-    uint256 internal constant BPS = 1e4;
-    uint256 public constant OWNERS = 4;
+/// @notice Everything that anyone can do to the protocol. Each action bounds its inputs so that its calls must succeed, or says by
+/// which error they must be refused; anything else ends the run. `Checks` judges each call that succeeded.
+contract Handler is Checks {
+    /// @notice The call was not refused, or not by the error that it should have been.
+    error NotRefused(address target, bytes data, bytes answer);
 
-    enum Id {
-        V3,
-        A1,
-        A2,
-        A3,
-        A4,
-        A5,
-        B2,
-        B3
+    constructor(bool strange_) World(strange_) {
+        for (uint256 i; i < OWNERS; ++i) _open(i % _markets.length, i, (i + 2) * 5, 0.78e18, i);
     }
 
-    /// @dev What left a lane, as seconds of its emission.
-    struct Sold {
-        uint256 at;
-        uint256 emissionWad;
-    }
-
-    struct Market {
-        MockERC20 token;
-        MockOracle oracle;
-        MockDepth depth;
-        uint256 unitPriceE36;
-        uint256 unit;
-    }
-
-    /// @dev A position before a fill.
-    struct Before {
-        uint256 collateral;
-        uint256 debt;
-        uint256 ltvWad;
-        uint256 maxDiscountWad;
-        uint256 ratePerHour;
-    }
-
-    MockERC20 public loan;
-    Vault public vault;
-    AuctionHouse public house;
-    LiquidityBuffer public buffer;
-    Market[2] internal _markets;
-    address[4] public owners;
-    address[2] public lenders;
-    address internal keeper;
-
-    mapping(Id => bool) public broken;
-    mapping(string => uint256) public count;
-    mapping(address token => mapping(address holder => uint256)) public donated;
-    mapping(address collateral => Sold[]) internal _laneSold;
-    mapping(address collateral => Sold[]) internal _inventorySold;
-    uint256 public clock = 1_700_000_000;
-
-    constructor() {
+    /// @dev Every call starts at the handler's time.
+    modifier timed() {
         vm.warp(clock);
-        loan = new MockERC20("USD Coin", "USDC", 6);
-        AccessManager manager = new AccessManager(address(this));
-        KinkedRateModel rates = new KinkedRateModel(0.9e18, 0.01e18, 0.05e18, 1e18);
-        vault = new Vault(loan, "Vault", "V", rates, address(manager));
-        house = new AuctionHouse(vault, address(manager));
-        buffer = new LiquidityBuffer(house, "Buffer", "B", 1 hours, address(manager));
-        vault.link(address(house), address(buffer));
-        vault.setInterestShares(500, 500);
-        _list(0, 18, 2000);
-        _list(1, 8, 60_000);
-
-        keeper = actor("keeper");
-        for (uint256 i; i < OWNERS; ++i)
-            owners[i] = actor(string.concat("borrower ", string(abi.encodePacked(49 + i))));
-        for (uint256 i; i < 2; ++i) lenders[i] = actor(string.concat("lender ", string(abi.encodePacked(49 + i))));
-        address[7] memory all = [owners[0], owners[1], owners[2], owners[3], lenders[0], lenders[1], keeper];
-        for (uint256 i; i < 7; ++i) {
-            vm.startPrank(all[i]);
-            loan.approve(address(vault), type(uint256).max);
-            loan.approve(address(buffer), type(uint256).max);
-            for (uint256 k; k < 2; ++k) _markets[k].token.approve(address(vault), type(uint256).max);
-            vm.stopPrank();
-        }
-        loan.mint(lenders[0], 1_000_000e6);
-        loan.mint(lenders[1], 30_000e6);
-        vm.prank(lenders[0]);
-        vault.deposit(1_000_000e6, lenders[0]);
-        vm.prank(lenders[1]);
-        buffer.deposit(30_000e6, lenders[1]);
-        for (uint256 i; i < OWNERS; ++i) _open(i % 2, owners[i], (i + 2) * 5, 0.78e18);
-    }
-
-    function _list(uint256 k, uint8 decimals, uint256 price) internal {
-        Market storage m = _markets[k];
-        m.token = new MockERC20("Collateral", "C", decimals);
-        m.unit = 10 ** decimals;
-        m.unitPriceE36 = 10 ** (42 - decimals);
-        m.oracle = new MockOracle(price * m.unitPriceE36);
-        m.depth = new MockDepth((100_000 * m.unit) / price);
-        vault.setMarket(
-            address(m.token),
-            IVault.MarketParameters(m.oracle, m.oracle, 8000, 8300, 500_000_000e6, 500e6)
-        );
-        house.setLane(
-            address(m.token),
-            IAuctionHouse.LaneParameters({
-                slopeWad: uint64(uint256(0.005e18) / 60),
-                minPremiumBps: 50,
-                maxPremiumBps: 400,
-                maxDiscountBps: 600,
-                targetLtvBps: 7885,
-                absorbLtvBps: 9100,
-                absorbDiscountBps: 300,
-                liquidationFeeBps: 50,
-                paceBps: 120,
-                absorbDelay: 1 hours,
-                maxAuctionDuration: 4 hours,
-                stressPaceBps: 480,
-                chipBps: 2,
-                emaPeriod: 30 minutes,
-                tip: 20e6,
-                minRatePerHour: uint128(m.unit / 1000),
-                maxRatePerHour: uint128(m.unit * 1e6),
-                depthOracle: m.depth,
-                guard: IOracleGuard(address(0))
-            })
-        );
-        buffer.setInventoryParameters(
-            address(m.token),
-            ILiquidityBuffer.InventoryParameters({
-                cap: uint128((50_000 * m.unit) / price),
-                slopeWad: uint64(uint256(0.005e18) / 60),
-                paceShareBps: 5000,
-                premiumBps: 50,
-                maxDiscountBps: 100,
-                emaToleranceBps: 100,
-                haircutBps: 500,
-                maxHold: 1 days
-            })
-        );
-    }
-
-    function collateralOf(uint256 k) public view returns (MockERC20) {
-        return _markets[k].token;
-    }
-
-    /// @dev Time passes only in `wait`; the clock is kept here for whatever calls next.
-    modifier action() {
-        vm.warp(clock);
-        uint256 price = _sharePrice();
-        vm.recordLogs();
         _;
-        Vm.Log[] memory logs = vm.getRecordedLogs();
-        bool lendersLost = _checkWriteOffs(logs);
-        if (_sharePrice() < price && !lendersLost) broken[Id.V3] = true;
+    }
+
+    /// @dev In a world of strange tokens, now and then, all of them call out in the middle of each transfer, and what they call
+    /// tries to enter the contract that is at work.
+    modifier hooked(uint256 seed, address atWork) {
+        bool hooks = strange && _pick(seed, "hook", 0, 3) == 0;
+        if (hooks) _setHooks(seed, atWork);
+        _;
+        if (hooks) _setHooks(seed, address(0));
     }
 
     // ---------------------------------------------------------------------------------- lenders, underwriters
 
-    function lend(uint256 amount) external action {
-        amount = bound(amount, 1e6, 300_000e6);
-        loan.mint(lenders[0], amount);
-        vm.prank(lenders[0]);
-        vault.deposit(amount, lenders[0]);
+    function lend(uint256 seed, uint256 amount) external timed {
+        // shares of a vault that lost nearly all are too many to count
+        if (vault.totalSupply() < 1e45) _lend(seed, lenders[seed % 2], bound(amount, one, 300_000 * one));
     }
 
-    function unlend(uint256 shares) external action {
-        uint256 most = vault.maxRedeem(lenders[0]);
+    function _lend(uint256 seed, address who, uint256 amount) internal checked(who, 0) hooked(seed, address(vault)) {
+        vm.startPrank(who);
+        if (seed % 4 < 2) vault.deposit(amount, who);
+        else vault.mint(vault.previewDeposit(amount), who);
+        vm.stopPrank();
+    }
+
+    function unlend(uint256 seed, uint256 shares) external timed {
+        address who = lenders[seed % 2];
         // some cash stays, so that there is something to borrow
-        if (most / 4 == 0) return;
-        vm.prank(lenders[0]);
-        vault.redeem(bound(shares, 1, most / 4), lenders[0], lenders[0]);
+        uint256 most = vault.maxRedeem(who) / 4;
+        if (most != 0) _unlend(seed, who, bound(shares, 1, most));
     }
 
-    function underwrite(uint256 amount) external action {
-        amount = bound(amount, 1e6, 20_000e6);
-        loan.mint(lenders[1], amount);
-        vm.prank(lenders[1]);
-        buffer.deposit(amount, lenders[1]);
+    function _unlend(uint256 seed, address who, uint256 shares) internal checked(who, 0) hooked(seed, address(vault)) {
+        vm.startPrank(who);
+        if (seed % 4 < 2) vault.redeem(shares, who, who);
+        else vault.withdraw(vault.previewRedeem(shares), who, who);
+        vm.stopPrank();
     }
 
-    function requestRedeem(uint256 shares) external action {
-        uint256 most = buffer.balanceOf(lenders[1]);
-        if (most == 0) return;
-        vm.prank(lenders[1]);
-        buffer.requestRedeem(bound(shares, 1, most), lenders[1], lenders[1]);
+    function underwrite(uint256 seed, uint256 amount) external timed {
+        if (buffer.totalSupply() < 1e45) _underwrite(seed, underwriters[seed % 2], bound(amount, one, 20_000 * one));
     }
 
-    function claim(uint256 shares) external action {
-        uint256 most = buffer.maxRedeem(lenders[1]);
-        bool auctions =
-            house.lane(address(_markets[0].token)).auctions + house.lane(address(_markets[1].token)).auctions != 0;
-        // nobody leaves ahead of a loss
-        if (auctions && most != 0) broken[Id.B3] = true;
-        if (most == 0) return;
-        vm.prank(lenders[1]);
-        buffer.redeem(bound(shares, 1, most), lenders[1], lenders[1]);
-        ++count["claims"];
+    function _underwrite(
+        uint256 seed,
+        address who,
+        uint256 amount
+    ) internal checked(who, 0) hooked(seed, address(buffer)) {
+        if (buffer.previewDeposit(amount) == 0) return;
+        vm.startPrank(who);
+        if (seed % 4 < 2) buffer.deposit(amount, who);
+        else buffer.mint(buffer.previewDeposit(amount), who);
+        vm.stopPrank();
+    }
+
+    function requestRedeem(uint256 seed, uint256 shares) external timed {
+        address who = underwriters[seed % 2];
+        uint256 most = buffer.balanceOf(who);
+        if (most != 0) _requestRedeem(who, bound(shares, 1, most));
+    }
+
+    function _requestRedeem(address who, uint256 shares) internal checked(who, 0) {
+        vm.prank(who);
+        buffer.requestRedeem(shares, who, who);
+    }
+
+    function claim(uint256 seed, uint256 shares) external timed {
+        address who = underwriters[seed % 2];
+        uint256 most = buffer.maxRedeem(who);
+        if (most != 0) _claim(seed, who, bound(shares, 1, most));
+    }
+
+    function _claim(uint256 seed, address who, uint256 shares) internal checked(who, 0) hooked(seed, address(buffer)) {
+        vm.prank(who);
+        buffer.redeem(shares, who, who);
+    }
+
+    function collectFees() external timed {
+        _collectFees();
+    }
+
+    function _collectFees() internal checked(keeper, 0) {
+        buffer.collectFees();
     }
 
     // -------------------------------------------------------------------------------------------- borrowers
 
-    function open(uint256 seed, uint256 size, uint256 ltv) external action {
-        _open(seed % 2, owners[(seed / 2) % OWNERS], bound(size, 1, 60), bound(ltv, 0.5e18, 0.795e18));
+    function open(uint256 seed, uint256 size, uint256 ltv) external timed {
+        (uint256 k, uint256 i) = _position(seed);
+        uint256 maxLtvWad = vault.market(_collateral(k)).maxLtvBps * WAD_PER_BPS;
+        _open(k, i, bound(size, 1, 60), bound(ltv, maxLtvWad / 2, maxLtvWad), seed);
     }
 
-    /// @dev Supplies `thousands` of loan asset's worth and borrows up to an LTV.
-    function _open(uint256 k, address owner, uint256 thousands, uint256 ltv) internal {
-        Market storage m = _markets[k];
-        uint256 price = m.oracle.price();
-        uint256 amount = Math.fullMulDivUp(thousands * 1000e6, 1e36, price);
-        m.token.mint(owner, amount);
-        vm.startPrank(owner);
-        vault.supplyCollateral(address(m.token), amount, owner);
-        (uint256 collateral, uint256 debt) = position(k, owner);
-        uint256 most = Math.fullMulDiv(Math.fullMulDiv(collateral, price, 1e36), ltv, WAD);
-        uint256 wanted = Math.min(Math.zeroFloorSub(most, debt), vault.idle());
-        if (wanted > 1 && wanted + debt >= 501e6) {
-            vault.borrow(address(m.token), wanted - 1, owner, owner);
-            ++count["borrows"];
+    /// @dev Supplies `thousands` of loan asset's worth and borrows up to an LTV: the owner itself in two calls or in one
+    /// multicall, or whom it authorised.
+    function _open(uint256 k, uint256 i, uint256 thousands, uint256 ltvWad, uint256 seed) internal {
+        uint256 amount = Math.fullMulDivUp(thousands * 1000 * one, 1e36, _price(k));
+        (uint256 collateral, , ) = _state(k, i);
+        if (collateral + amount > type(uint112).max || amount > _markets[k].token.balanceOf(owners[i])) return;
+        if (seed % 3 == 0) {
+            uint256 assets = _borrowable(k, i, collateral + amount, ltvWad);
+            if (assets != 0) _supplyAndBorrow(k, i, amount, assets);
+            return;
         }
-        vm.stopPrank();
+        _supply(k, owners[i], i, amount, seed);
+        uint256 wanted = _borrowable(k, i, collateral + amount, ltvWad);
+        if (wanted != 0) _borrow(k, i, wanted, seed);
     }
 
-    function repay(uint256 seed, uint256 part) external action {
-        (uint256 k, address owner) = (seed % 2, owners[(seed / 2) % OWNERS]);
-        (, uint256 debt) = position(k, owner);
+    /// @dev What must be lent up to an LTV: 0 where that is nothing.
+    function _borrowable(uint256 k, uint256 i, uint256 collateral, uint256 ltvWad) internal view returns (uint256) {
+        IVault.Market memory m = vault.market(_collateral(k));
+        if (vault.borrowPaused()) return 0;
+        (, uint256 debt, ) = _state(k, i);
+        uint256 index = vault.indexE27();
+        uint256 rounding = 2 + (2 * index) / 1e27;
+        uint256 room = Math.zeroFloorSub(Math.fullMulDiv(_value(collateral, _price(k)), ltvWad, WAD), debt);
+        uint256 marketDebt = Math.fullMulDivUp(m.debtShares, index, 1e27);
+        room = Math.min(room, Math.zeroFloorSub(m.debtCeiling, marketDebt));
+        room = Math.min(Math.zeroFloorSub(room, rounding), vault.idle());
+        return debt + room < m.minDebt ? 0 : room;
+    }
+
+    function _supplyAndBorrow(uint256 k, uint256 i, uint256 amount, uint256 assets) internal checked(owners[i], k) {
+        address owner = owners[i];
+        bytes[] memory calls = new bytes[](2);
+        calls[0] = abi.encodeCall(vault.supplyCollateral, (_collateral(k), amount, owner));
+        calls[1] = abi.encodeCall(vault.borrow, (_collateral(k), assets, owner, owner));
+        vm.prank(owner);
+        vault.multicall(calls);
+        ++count["multicalls"];
+    }
+
+    function _borrow(
+        uint256 k,
+        uint256 i,
+        uint256 assets,
+        uint256 seed
+    ) internal checked(owners[i], k) hooked(seed, address(vault)) {
+        address owner = owners[i];
+        address caller = seed % 3 == 1 ? owner : operator;
+        if (caller == operator) _authorize(owner, true);
+        vm.prank(caller);
+        vault.borrow(_collateral(k), assets, owner, owner);
+        if (caller == operator) _authorize(owner, false);
+        ++count["borrows"];
+    }
+
+    function _authorize(address owner, bool allowed) internal {
+        vm.prank(owner);
+        vault.setAuthorization(operator, allowed);
+    }
+
+    function _supply(
+        uint256 k,
+        address who,
+        uint256 i,
+        uint256 amount,
+        uint256 seed
+    ) internal checked(who, k) hooked(seed, address(vault)) {
+        vm.prank(who);
+        vault.supplyCollateral(_collateral(k), amount, owners[i]);
+    }
+
+    function topUp(uint256 seed, uint256 amount) external timed {
+        (uint256 k, uint256 i) = _position(seed);
+        (uint256 collateral, , ) = _state(k, i);
+        amount = bound(amount, 1, _markets[k].unit);
+        if (collateral + amount <= type(uint112).max) _supply(k, seed % 3 == 0 ? keeper : owners[i], i, amount, seed);
+    }
+
+    function repay(uint256 seed, uint256 part) external timed {
+        (uint256 k, uint256 i) = _position(seed);
+        (, uint256 debt, ) = _state(k, i);
         if (debt == 0) return;
+        uint256 minDebt = vault.market(_collateral(k)).minDebt;
         uint256 assets = bound(part, 1, debt);
         // a rest under the minimum is refused
-        if (debt - assets < 501e6) assets = debt;
-        loan.mint(keeper, assets);
-        vm.prank(keeper);
-        vault.repay(address(_markets[k].token), assets, owner);
+        if (debt - assets < minDebt + 2) {
+            if (assets < debt && debt - assets + 2 < minDebt) {
+                bytes memory data = abi.encodeCall(vault.repay, (_collateral(k), assets, owners[i]));
+                _refused(keeper, address(vault), data, IVault.DebtTooSmall.selector);
+            }
+            assets = debt;
+        }
+        _repay(k, seed % 3 == 0 ? keeper : owners[i], i, assets, seed);
     }
 
-    function topUp(uint256 seed, uint256 amount) external action {
-        Market storage m = _markets[seed % 2];
-        amount = bound(amount, 1, m.unit);
-        m.token.mint(keeper, amount);
-        vm.prank(keeper);
-        vault.supplyCollateral(address(m.token), amount, owners[(seed / 2) % OWNERS]);
+    function _repay(
+        uint256 k,
+        address who,
+        uint256 i,
+        uint256 assets,
+        uint256 seed
+    ) internal checked(who, k) hooked(seed, address(vault)) {
+        (, uint256 debt, ) = _state(k, i);
+        uint256 shares = vault.position(_collateral(k), owners[i]).debtShares;
+        vm.prank(who);
+        // all of it by shares, more than all of it by assets
+        if (assets < debt) vault.repay(_collateral(k), assets, owners[i]);
+        else if (seed % 2 == 0) vault.repayShares(_collateral(k), shares, owners[i]);
+        else vault.repay(_collateral(k), type(uint256).max, owners[i]);
     }
 
-    function withdrawCollateral(uint256 seed, uint256 part) external action {
-        (uint256 k, address owner) = (seed % 2, owners[(seed / 2) % OWNERS]);
-        (uint256 collateral, uint256 debt) = position(k, owner);
-        uint256 needed = Math.fullMulDivUp(debt, 1e36 * BPS, _markets[k].oracle.price() * 7999) + 1;
-        if (debt == 0) needed = 0;
-        if (collateral <= needed) return;
-        vm.prank(owner);
-        vault.withdrawCollateral(address(_markets[k].token), bound(part, 1, collateral - needed), owner, owner);
+    function withdrawCollateral(uint256 seed, uint256 part) external timed {
+        (uint256 k, uint256 i) = _position(seed);
+        (uint256 collateral, uint256 debt, ) = _state(k, i);
+        uint256 least = Math.fullMulDivUp(debt, BPS, vault.market(_collateral(k)).maxLtvBps);
+        uint256 needed = Math.fullMulDivUp(least, 1e36, _price(k));
+        if (collateral > needed) _withdraw(k, i, bound(part, 1, collateral - needed), seed);
+    }
+
+    function _withdraw(
+        uint256 k,
+        uint256 i,
+        uint256 amount,
+        uint256 seed
+    ) internal checked(owners[i], k) hooked(seed, address(vault)) {
+        vm.prank(owners[i]);
+        vault.withdrawCollateral(_collateral(k), amount, owners[i], owners[i]);
+    }
+
+    /// @dev With the money in hand, a deposit and its redemption: no figure moves.
+    function flashLoan(uint256 amount) external timed {
+        uint256 idle = vault.idle();
+        if (idle >= one && vault.totalSupply() < 1e45) _flashLoan(bound(amount, one, idle));
+    }
+
+    function _flashLoan(uint256 amount) internal checked(address(attacker), 0) {
+        uint256 shares = vault.previewDeposit(amount);
+        Attacker.Call[] memory calls = new Attacker.Call[](2);
+        calls[0] = Attacker.Call(address(vault), abi.encodeCall(vault.deposit, (amount, address(attacker))));
+        calls[1] = Attacker.Call(
+            address(vault),
+            abi.encodeCall(vault.redeem, (shares, address(attacker), address(attacker)))
+        );
+        attacker.setWhileLent(calls);
+        vault.flashLoan(attacker, address(loan), amount, "");
+        ++count["flash loans"];
+    }
+
+    // ------------------------------------------------------------------------------------------- governance
+
+    function setMarket(uint256 seed) external timed {
+        uint256 k = seed % _markets.length;
+        IVault.Market memory m = vault.market(_collateral(k));
+        vault.setMarket(
+            _collateral(k),
+            IVault.MarketParameters(
+                m.oracle,
+                m.borrowOracle,
+                uint16(_pick(seed, "maxLtv", 7000, 8299)),
+                m.lltvBps,
+                uint128(_pick(seed, "ceiling", 100_000, 1e9) * one),
+                uint128(_pick(seed, "minDebt", 0, 1000) * one)
+            )
+        );
+    }
+
+    /// @dev A7: anything that `setLane` takes; A1 is checked at each fill.
+    function setLane(uint256 seed) external timed {
+        uint256 k = seed % _markets.length;
+        house.setLane(_collateral(k), _randomLane(k, seed));
+        // windows are of one set of parameters
+        delete _laneSold[k];
+        delete _inventorySold[k];
+        ++count["lanes"];
+    }
+
+    function _randomLane(
+        uint256 k,
+        uint256 seed
+    ) internal view returns (IAuctionHouse.LaneParameters memory p) {
+        p = _standardLane(k);
+        // every second time the standard ones come back, so that runs stay lively
+        if (_pick(seed, "standard", 0, 1) == 0) return p;
+        p.maxPremiumBps = uint16(_pick(seed, "maxPremium", 1, 2000));
+        p.minPremiumBps = uint16(_pick(seed, "minPremium", 0, p.maxPremiumBps));
+        p.maxDiscountBps = uint16(_pick(seed, "maxDiscount", 0, 850));
+        p.liquidationFeeBps = uint16(_pick(seed, "fee", 0, 850 - p.maxDiscountBps));
+        uint256 range = (uint256(p.maxPremiumBps) + p.maxDiscountBps) * WAD_PER_BPS;
+        p.slopeWad = uint64(_pick(seed, "slope", Math.max(1e12, range / 1 days + 1), 1e16));
+        p.targetLtvBps = uint16(_pick(seed, "target", 1, 8299));
+        p.absorbLtvBps = uint16(_pick(seed, "absorbLtv", 8301, 9999));
+        p.absorbDiscountBps = uint16(_pick(seed, "absorbDiscount", 0, (BPS - p.absorbLtvBps) / 2));
+        p.paceBps = uint16(_pick(seed, "pace", 1, BPS));
+        p.stressPaceBps = uint16(_pick(seed, "stressPace", p.paceBps, BPS));
+        p.chipBps = uint16(_pick(seed, "chip", 0, 100));
+        p.emaPeriod = uint32(_pick(seed, "ema", 1 minutes, 1 days));
+        p.maxAuctionDuration = uint32(_pick(seed, "duration", range / p.slopeWad + 1, 7 days));
+        p.absorbDelay = uint32(_pick(seed, "delay", 0, p.maxAuctionDuration));
+        p.tip = uint128(_pick(seed, "tip", 0, 1000 * one));
+        p.minRatePerHour = uint128(_pick(seed, "minRate", 1, _markets[k].unit + 1));
+    }
+
+    function setInventoryParameters(uint256 seed) external timed {
+        uint256 k = seed % _markets.length;
+        ILiquidityBuffer.InventoryParameters memory p = _standardInventory(k);
+        if (_pick(seed, "standard", 0, 1) == 1) {
+            p.cap = uint128(_pick(seed, "cap", 0, p.cap));
+            p.premiumBps = uint16(_pick(seed, "premium", 0, 2000));
+            p.maxDiscountBps = uint16(_pick(seed, "discount", 1, 1000));
+            uint256 range = (uint256(p.premiumBps) + p.maxDiscountBps) * WAD_PER_BPS;
+            p.slopeWad = uint64(_pick(seed, "slope", Math.max(1e12, range / 1 days + 1), 1e16));
+            p.paceShareBps = uint16(_pick(seed, "pace", 1, BPS));
+            p.emaToleranceBps = uint16(_pick(seed, "tolerance", 0, BPS));
+            p.haircutBps = uint16(_pick(seed, "haircut", 0, BPS / 2));
+            p.maxHold = uint32(_pick(seed, "hold", 1, 7 days));
+        }
+        buffer.setInventoryParameters(_collateral(k), p);
+        delete _inventorySold[k];
+    }
+
+    function setShares(uint256 seed) external timed {
+        uint256 reserveShare = _pick(seed, "reserves", 0, BPS);
+        vault.setInterestShares(uint16(reserveShare), uint16(_pick(seed, "buffer", 0, BPS - reserveShare)));
+        buffer.setCooldown(uint32(_pick(seed, "cooldown", 1 hours, 4 hours)));
+    }
+
+    /// @dev The guardian. Mostly for a moment, in which borrowing is refused and nothing else is.
+    function pause(uint256 seed) external timed {
+        (uint256 k, uint256 i) = _position(seed);
+        vault.setBorrowPaused(true);
+        bytes memory data = abi.encodeCall(vault.borrow, (_collateral(k), one, owners[i], owners[i]));
+        _refused(owners[i], address(vault), data, IVault.BorrowPaused.selector);
+        if (_pick(seed, "stay", 0, 3) != 0) vault.setBorrowPaused(false);
+    }
+
+    function withdrawReserves(uint256 part) external timed {
+        uint256 most = Math.min(vault.reserves(), vault.idle());
+        _withdrawReserves(bound(part, 0, most));
+    }
+
+    function _withdrawReserves(uint256 assets) internal checked(keeper, 0) {
+        vault.withdrawReserves(assets, operator);
     }
 
     // -------------------------------------------------------------------------------------------- the world
 
     function wait(uint256 time) external {
-        clock += bound(time, 1, 2 hours);
+        _wait(bound(time, 1, 2 hours));
+    }
+
+    function _wait(uint256 time) internal {
+        clock += time;
         vm.warp(clock);
+        // the feeds keep their heartbeat
+        for (uint256 k; k < _markets.length; ++k) {
+            (, int256 answer, , , ) = _markets[k].feed.latestRoundData();
+            _markets[k].feed.setAnswer(answer);
+        }
     }
 
     /// @dev Up to 10 % either way.
-    function movePrice(uint256 seed, uint256 to) external action {
-        MockOracle oracle = _markets[seed % 2].oracle;
-        uint256 price = oracle.price();
-        _setPrice(seed % 2, (price * bound(to, 0.9e18, 1.1e18)) / WAD);
+    function movePrice(uint256 seed, uint256 to) external timed {
+        uint256 k = seed % _markets.length;
+        _setPrice(k, (_price(k) * bound(to, 0.9e18, 1.1e18)) / WAD);
     }
 
-    /// @dev A jump that brings one position to an LTV of 84 to 115 %.
-    function crash(uint256 seed, uint256 ltv) external action {
-        _crash(seed % 2, owners[(seed / 2) % OWNERS], bound(ltv, 0.84e18, 1.15e18));
+    /// @dev A jump that brings one position to an LTV of 84 to 200 %.
+    function crash(uint256 seed, uint256 ltv) external timed {
+        (uint256 k, uint256 i) = _position(seed);
+        _crash(k, i, bound(ltv, 0.84e18, 2e18));
     }
 
     /// @dev A smaller one, of a position that is put in auction at once, and some minutes in which nobody buys.
-    function crashAndStart(uint256 seed, uint256 ltv, uint256 time) external action {
-        (uint256 k, address owner) = (seed % 2, owners[(seed / 2) % OWNERS]);
-        _crash(k, owner, bound(ltv, 0.84e18, 0.99e18));
-        _start(k, owner);
-        clock += bound(time, 1, 30 minutes);
-        vm.warp(clock);
+    function crashAndStart(uint256 seed, uint256 ltv, uint256 time) external timed {
+        (uint256 k, uint256 i) = _position(seed);
+        _crash(k, i, bound(ltv, 0.84e18, 0.99e18));
+        if (_canStart(k, i)) _start(k, i, seed);
+        _wait(bound(time, 1, 30 minutes));
     }
 
-    function _crash(uint256 k, address owner, uint256 ltv) internal {
-        (uint256 collateral, uint256 debt) = position(k, owner);
+    function _crash(uint256 k, uint256 i, uint256 ltvWad) internal {
+        (uint256 collateral, uint256 debt, ) = _state(k, i);
         if (collateral == 0 || debt == 0) return;
-        _setPrice(k, Math.fullMulDiv(debt, 1e36 * WAD, collateral * ltv));
+        _setPrice(k, Math.fullMulDiv(debt, 1e36 * WAD, collateral * ltvWad));
     }
 
     /// @dev The price comes back, everybody is free, and time passes.
-    function calmDown(uint256 seed) external action {
-        uint256 k = seed % 2;
-        _setPrice(k, _markets[k].oracle.price() * 2);
-        for (uint256 i; i < OWNERS; ++i) _cancel(k, owners[i]);
-        house.sync(address(_markets[k].token));
-        clock += 3 hours;
-        vm.warp(clock);
+    function calmDown(uint256 seed) external timed {
+        uint256 k = seed % _markets.length;
+        vault.setBorrowPaused(false);
+        _setPrice(k, _price(k) * 2);
+        _cancelAll(k);
+        house.sync(_collateral(k));
+        _wait(3 hours);
     }
 
-    function recover(uint256 seed) external action {
-        _setPrice(seed % 2, _markets[seed % 2].oracle.price() * 2);
+    function recover(uint256 seed) external timed {
+        uint256 k = seed % _markets.length;
+        _setPrice(k, _price(k) * 2);
     }
 
-    function _setPrice(uint256 k, uint256 price) internal {
-        Market storage m = _markets[k];
-        // a cent to a hundred million
-        m.oracle.setPrice(Math.clamp(price, m.unitPriceE36 / 100, m.unitPriceE36 * 1e8));
+    /// @dev From ten cents to a hundred million.
+    function _setPrice(uint256 k, uint256 priceE36) internal {
+        uint256 answer = Math.fullMulDiv(priceE36, WAD, _markets[k].dollarE36);
+        _markets[k].feed.setAnswer(int256(Math.clamp(answer, WAD / 10, 1e8 * WAD)));
     }
 
-    function setDepth(uint256 seed, uint256 thousands) external action {
-        Market storage m = _markets[seed % 2];
-        m.depth.setDepth(Math.fullMulDiv(bound(thousands, 1, 1000) * 1000e6, 1e36, m.oracle.price()));
+    /// @dev The venue's depth, as somebody who adds and removes liquidity would have it; and a guard that sees the oracle part.
+    function setDepth(uint256 seed, uint256 thousands) external timed {
+        uint256 k = seed % _markets.length;
+        uint256 worth = bound(thousands, 0, 1000) * 1000 * one;
+        _markets[k].depth.setDepth(Math.fullMulDiv(worth, 1e36, _price(k)));
+        _markets[k].guard.setDiverged(_pick(seed, "diverged", 0, 2) == 0);
     }
 
-    function donate(uint256 seed, uint256 amount) external action {
-        amount = bound(amount, 1, 1000e6);
-        address holder = seed & 1 == 0 ? address(vault) : address(buffer);
-        MockERC20 token = seed & 2 == 0 ? loan : _markets[(seed >> 2) % 2].token;
-        token.mint(holder, amount);
-        donated[address(token)][holder] += amount;
+    function donate(uint256 seed, uint256 amount) external timed {
+        address holder = _pick(seed, "holder", 0, 1) == 0 ? address(vault) : address(buffer);
+        uint256 k = seed % (_markets.length + 1);
+        address token = k == _markets.length ? address(loan) : _collateral(k);
+        _donate(token, holder, bound(amount, 1, 1000e6));
+    }
+
+    function _donate(address token, address holder, uint256 amount) internal checked(address(attacker), 0) {
+        attacker.run(token, abi.encodeWithSignature("transfer(address,uint256)", holder, amount));
+        _donated[token][holder] += amount;
     }
 
     // -------------------------------------------------------------------------------------------- keepers
 
-    function sync(uint256 seed) external action {
-        house.sync(address(_markets[seed % 2].token));
+    function sync(uint256 seed) external timed {
+        house.sync(_collateral(seed % _markets.length));
+        vault.accrueInterest();
     }
 
-    function start(uint256 seed) external action {
-        for (uint256 i; i < OWNERS; ++i) {
-            if (_start(seed % 2, owners[(seed / 2 + i) % OWNERS])) return;
+    function start(uint256 seed) external timed {
+        for (uint256 j; j < _markets.length * OWNERS; ++j) {
+            (uint256 k, uint256 i) = _position(seed, j);
+            if (_canStart(k, i)) return _start(k, i, seed);
         }
     }
 
-    function _start(uint256 k, address owner) internal returns (bool) {
-        address token = address(_markets[k].token);
-        IAuctionHouse.Refusal refusal = house.quote(token, owner, 1).refusal;
-        // it runs already
-        if (refusal == IAuctionHouse.Refusal.None || refusal > IAuctionHouse.Refusal.Enlarged) return false;
+    function _canStart(uint256 k, uint256 i) internal view returns (bool) {
+        (, , uint256 ltvWad) = _state(k, i);
         // nobody is lent to and sold in one block
-        if (_before(k, owner).ltvWad <= 0.83e18 || vault.position(token, owner).riskAt == clock) return false;
-        vm.prank(keeper);
-        house.start(token, owner);
-        ++count["starts"];
-        return true;
+        bool enlarged = vault.position(_collateral(k), owners[i]).riskAt == clock;
+        return ltvWad > _lltvWad(k) && !enlarged && !_runs(k, i);
     }
 
-    function buy(uint256 seed, uint256 amount) external action {
-        uint256 k = seed % 2;
-        address token = address(_markets[k].token);
-        for (uint256 i; i < OWNERS; ++i) {
-            address owner = owners[(seed / 2 + i) % OWNERS];
-            IAuctionHouse.Quote memory q = house.quote(token, owner, type(uint256).max);
+    function _start(uint256 k, uint256 i, uint256 seed) internal checked(keeper, k) hooked(seed, address(vault)) {
+        vm.prank(keeper);
+        house.start(_collateral(k), owners[i]);
+        if (_markets[k].guard.diverged()) {
+            uint256 widest = house.laneParameters(_collateral(k)).maxPremiumBps * WAD_PER_BPS;
+            assertEq(house.auction(_collateral(k), owners[i]).premiumWad, widest, "in doubt, not the widest premium");
+        }
+    }
+
+    function buy(uint256 seed, uint256 amount) external timed {
+        for (uint256 j; j < _markets.length * OWNERS; ++j) {
+            (uint256 k, uint256 i) = _position(seed, j);
+            if (house.auction(_collateral(k), owners[i]).startedAt == 0) continue;
+            IAuctionHouse.Quote memory q = house.quote(_collateral(k), owners[i], type(uint256).max);
             if (q.refusal != IAuctionHouse.Refusal.None) continue;
             amount = bound(amount, 1, q.collateral);
-            if (house.quote(token, owner, amount).refusal != IAuctionHouse.Refusal.None) amount = q.collateral;
-            Before[] memory before = new Before[](OWNERS);
-            for (uint256 j; j < OWNERS; ++j) before[j] = _before(k, owners[j]);
-            loan.mint(keeper, q.cost);
-            vm.prank(keeper);
-            house.buy(token, owner, amount, q.cost, keeper, "");
-            ++count["buys"];
-            _checkFills(k, before);
-            return;
+            IAuctionHouse.Refusal refusal = house.quote(_collateral(k), owners[i], amount).refusal;
+            if (refusal != IAuctionHouse.Refusal.None) amount = q.collateral;
+            address buyer = _pick(seed, "buyer", 0, 2) == 0 ? address(attacker) : keeper;
+            return _buy(k, i, amount, q.cost, buyer, seed);
         }
     }
 
-    function buyMany(uint256 seed, uint256 amount) external action {
-        uint256 k = seed % 2;
-        address token = address(_markets[k].token);
-        Before[] memory before = new Before[](OWNERS);
+    /// @dev The attacker pays after a callback, in which neither the vault nor the house lets it in.
+    function _buy(
+        uint256 k,
+        uint256 i,
+        uint256 amount,
+        uint256 maxCost,
+        address buyer,
+        uint256 seed
+    ) internal checked(buyer, k) hooked(seed, address(house)) {
+        bytes memory data;
+        if (buyer == address(attacker)) {
+            data = "pay later";
+            _aim(seed, _pick(seed, "aim", 0, 1) == 0 ? address(vault) : address(house));
+            ++count["callbacks"];
+        }
+        vm.prank(buyer);
+        house.buy(_collateral(k), owners[i], amount, maxCost, buyer, data);
+        ++count["buys"];
+    }
+
+    function buyMany(uint256 seed, uint256 amount) external timed {
+        uint256 k = seed % _markets.length;
+        for (uint256 j; j < _markets.length && house.lane(_collateral(k)).auctions == 0; ++j) {
+            k = (k + 1) % _markets.length;
+        }
         IAuctionHouse.Order[] memory orders = new IAuctionHouse.Order[](OWNERS);
-        uint256 cost;
+        bool any;
         for (uint256 i; i < OWNERS; ++i) {
-            before[i] = _before(k, owners[i]);
-            IAuctionHouse.Quote memory q = house.quote(token, owners[i], type(uint256).max);
+            IAuctionHouse.Quote memory q = house.quote(_collateral(k), owners[i], type(uint256).max);
             orders[i] = IAuctionHouse.Order(owners[i], bound(amount, q.collateral / 3, q.collateral));
-            if (house.quote(token, owners[i], orders[i].maxCollateral).refusal == IAuctionHouse.Refusal.None) {
-                cost += q.cost * 2;
-            }
+            q = house.quote(_collateral(k), owners[i], orders[i].maxCollateral);
+            any = any || q.refusal == IAuctionHouse.Refusal.None;
         }
-        if (cost == 0) return;
-        loan.mint(keeper, cost);
-        vm.prank(keeper);
-        house.buyMany(token, orders, cost, keeper, "");
-        ++count["batches"];
-        _checkFills(k, before);
+        if (any) _buyMany(k, orders, seed);
     }
 
-    function absorb(uint256 seed) external action {
-        uint256 k = seed % 2;
-        address token = address(_markets[k].token);
-        (uint256 cash, uint256 room) = buffer.capacity(token);
-        // full is what can't take over the smallest position
-        if (Math.min(cash, Math.fullMulDiv(room, _markets[k].oracle.price(), 1e36)) < 500e6) return;
-        for (uint256 i; i < OWNERS; ++i) {
-            address owner = owners[(seed / 2 + i) % OWNERS];
-            Before memory b = _before(k, owner);
-            if (b.collateral == 0 || b.ltvWad <= 0.83e18 || vault.position(token, owner).riskAt == clock) continue;
-            if (b.ltvWad < 0.91e18) {
-                IAuctionHouse.Refusal refusal = house.quote(token, owner, 1).refusal;
-                uint256 startedAt = house.auction(token, owner).startedAt;
-                bool runs = refusal == IAuctionHouse.Refusal.None || refusal > IAuctionHouse.Refusal.Enlarged;
-                if (!runs || clock < startedAt + 1 hours) continue;
-            }
-            uint256 held = _markets[k].token.balanceOf(keeper);
-            vm.prank(keeper);
-            (uint256 taken, uint256 cost) = house.absorb(token, owner);
-            ++count["take-overs"];
-            b.collateral -= _markets[k].token.balanceOf(keeper) - held;
-            b.ltvWad = _ltv(b.collateral, b.debt, _markets[k].oracle.price());
-            _checkLtvFell(k, owner, b);
-            // the buffer never pays more than the oracle price
-            if (cost > Math.fullMulDivUp(taken, _markets[k].oracle.price(), 1e36)) broken[Id.A3] = true;
-            return;
+    function _buyMany(
+        uint256 k,
+        IAuctionHouse.Order[] memory orders,
+        uint256 seed
+    ) internal checked(keeper, k) hooked(seed, address(vault)) {
+        vm.prank(keeper);
+        house.buyMany(_collateral(k), orders, type(uint256).max, keeper, "");
+        ++count["batches"];
+    }
+
+    function absorb(uint256 seed) external timed {
+        for (uint256 j; j < _markets.length * OWNERS; ++j) {
+            (uint256 k, uint256 i) = _position(seed, j);
+            (, , uint256 ltvWad) = _state(k, i);
+            bool enlarged = vault.position(_collateral(k), owners[i]).riskAt == clock;
+            if (ltvWad <= _lltvWad(k) || enlarged || !_isAbsorbable(k, i, ltvWad) || _isBufferFull(k)) continue;
+            return _absorb(k, i, seed);
         }
+    }
+
+    function _isAbsorbable(uint256 k, uint256 i, uint256 ltvWad) internal view returns (bool) {
+        IAuctionHouse.LaneParameters memory p = house.laneParameters(_collateral(k));
+        uint256 startedAt = house.auction(_collateral(k), owners[i]).startedAt;
+        return ltvWad >= p.absorbLtvBps * WAD_PER_BPS || (_runs(k, i) && clock >= startedAt + p.absorbDelay);
+    }
+
+    function _absorb(uint256 k, uint256 i, uint256 seed) internal checked(keeper, k) hooked(seed, address(vault)) {
+        vm.prank(keeper);
+        house.absorb(_collateral(k), owners[i]);
     }
 
     /// @dev A5: whoever is healthy is free, whenever anybody asks.
-    function cancel(uint256 seed) external action {
-        for (uint256 i; i < OWNERS; ++i) _cancel(seed % 2, owners[i]);
+    function cancel(uint256 seed) external timed {
+        _cancelAll(seed % _markets.length);
     }
 
-    function _cancel(uint256 k, address owner) internal {
-        address token = address(_markets[k].token);
-        if (house.auction(token, owner).startedAt == 0 || _before(k, owner).ltvWad > 0.83e18) return;
-        vm.prank(keeper);
-        house.cancel(token, owner);
-        ++count["cancels"];
-    }
-
-    function buyInventory(uint256 seed, uint256 amount) external action {
-        uint256 k = seed % 2;
-        address token = address(_markets[k].token);
-        (ILiquidityBuffer.SaleRefusal refusal, uint256 most, uint256 cost, ) = buffer.quoteInventory(
-            token,
-            type(uint256).max
-        );
-        if (refusal != ILiquidityBuffer.SaleRefusal.None || most == 0) return;
-        ILiquidityBuffer.InventoryParameters memory p = buffer.inventoryParameters(token);
-        loan.mint(keeper, cost);
-        vm.prank(keeper);
-        (uint256 bought, ) = buffer.buyInventory(token, bound(amount, 1, most), cost, keeper, "");
-        ++count["inventory sales"];
-        uint256 rate = (house.lane(token).ratePerHour * uint256(p.paceShareBps)) / BPS;
-        uint256 longest = ((uint256(p.premiumBps) + p.maxDiscountBps) * 1e14 * WAD) / p.slopeWad;
-        if (_exceedsPace(_inventorySold[token], Math.fullMulDiv(bought, 3600 * WAD, rate), longest)) {
-            broken[Id.B2] = true;
-        }
-    }
-
-    function collectFees() external action {
-        buffer.collectFees();
-    }
-
-    // -------------------------------------------------------------------------------------------- checks
-
-    function position(uint256 k, address owner) public view returns (uint256 collateral, uint256 debt) {
-        address token = address(_markets[k].token);
-        return (vault.position(token, owner).collateral, vault.debtOf(token, owner));
-    }
-
-    function ltvWad(uint256 k, address owner) external view returns (uint256) {
-        return _before(k, owner).ltvWad;
-    }
-
-    function _before(uint256 k, address owner) internal view returns (Before memory b) {
-        address token = address(_markets[k].token);
-        (b.collateral, b.debt) = position(k, owner);
-        uint256 price = _markets[k].oracle.price();
-        b.ltvWad = _ltv(b.collateral, b.debt, price);
-        b.maxDiscountWad = b.ltvWad >= WAD ? 0.06e18 : Math.min(0.06e18, (WAD - b.ltvWad) / 2);
-        b.ratePerHour = house.lane(token).ratePerHour;
-        (uint256 cash, uint256 room) = buffer.capacity(token);
-        bool full = Math.min(cash, Math.fullMulDiv(room, price, 1e36)) < 500e6;
-        if (full && b.ltvWad >= 0.91e18) b.ratePerHour *= 4;
-    }
-
-    function _ltv(uint256 collateral, uint256 debt, uint256 price) internal pure returns (uint256) {
-        if (debt == 0) return 0;
-        uint256 value = Math.fullMulDiv(collateral, price, 1e36);
-        return value == 0 ? type(uint256).max : Math.fullMulDivUp(debt, WAD, value);
-    }
-
-    /// @dev Judges each `Bought` of the call by the position before and after it.
-    function _checkFills(uint256 k, Before[] memory before) internal {
-        uint256 price = _markets[k].oracle.price();
+    function _cancelAll(uint256 k) internal {
         for (uint256 i; i < OWNERS; ++i) {
-            Before memory b = before[i];
-            (uint256 collateral, uint256 debt) = position(k, owners[i]);
-            uint256 sold = b.collateral - collateral;
-            if (sold == 0) continue;
-            ++count["fills"];
-            _checkLtvFell(k, owners[i], b);
-            if (b.ltvWad <= 0.83e18) broken[Id.A5] = true;
-            // all of the fill's repaid went off the debt, so that at least that was paid
-            if (collateral != 0 || debt != 0 || b.ltvWad < WAD) {
-                uint256 least = Math.fullMulDiv(sold * (WAD - b.maxDiscountWad), price, 1e54);
-                // repaid = cost / (1 + fee), fee ≤ 0.5 %
-                uint256 mostPaid = ((b.debt - debt + 2) * 1005) / 1000 + 2;
-                if (mostPaid < least && debt != 0) broken[Id.A3] = true;
-            }
-            // past the target only where less than minDebt would be left at it; then any part of the closing may be bought
-            uint256 atTarget = Math.fullMulDiv(Math.fullMulDiv(collateral, price, 1e36), 0.7885e18, WAD);
-            if (debt + 3 < atTarget && atTarget >= 500e6) broken[Id.A4] = true;
-            uint256 emission = Math.fullMulDiv(sold, 3600 * WAD, b.ratePerHour);
-            // A: ten points of multiple at the slope
-            uint256 longest = (0.1e18 * WAD) / (uint256(0.005e18) / 60);
-            if (_exceedsPace(_laneSold[address(_markets[k].token)], emission, longest)) broken[Id.A2] = true;
+            (, , uint256 ltvWad) = _state(k, i);
+            if (house.auction(_collateral(k), owners[i]).startedAt == 0 || ltvWad > _lltvWad(k)) continue;
+            house.cancel(_collateral(k), owners[i]);
+            ++count["cancels"];
         }
     }
 
-    /// @dev A1. A position without equity has nothing to lower.
-    function _checkLtvFell(uint256 k, address owner, Before memory b) internal {
-        (uint256 collateral, uint256 debt) = position(k, owner);
-        if (b.ltvWad >= WAD) return;
-        if (debt != 0 && debt * b.collateral >= b.debt * collateral) broken[Id.A1] = true;
-    }
-
-    /// @dev Notes a sale and says whether some window that ends now let out more than its length and the longest age.
-    function _exceedsPace(Sold[] storage sold, uint256 emissionWad, uint256 longestWad) internal returns (bool) {
-        sold.push(Sold(clock, emissionWad));
-        uint256 sum;
-        for (uint256 i = sold.length; i > 0; --i) {
-            sum += sold[i - 1].emissionWad;
-            if (sum > (clock - sold[i - 1].at) * WAD + longestWad) return true;
-        }
-        return false;
-    }
-
-    /// @dev B3: who bears a loss only does so when those before have nothing left.
-    function _checkWriteOffs(Vm.Log[] memory logs) internal returns (bool lendersLost) {
-        for (uint256 i; i < logs.length; ++i) {
-            if (logs[i].emitter != address(vault) || logs[i].topics[0] != IVault.WrittenOff.selector) continue;
-            ++count["write-offs"];
-            (uint256 debt, , uint256 fromReserves, uint256 fromBuffer, uint256 fromLenders) = abi.decode(
-                logs[i].data,
-                (uint256, uint256, uint256, uint256, uint256)
+    function buyInventory(uint256 seed, uint256 amount) external timed {
+        for (uint256 j; j < _markets.length; ++j) {
+            uint256 k = (seed % _markets.length + j) % _markets.length;
+            (ILiquidityBuffer.SaleRefusal refusal, uint256 most, , ) = buffer.quoteInventory(
+                _collateral(k),
+                type(uint256).max
             );
-            if (fromReserves + fromBuffer + fromLenders != debt) broken[Id.B3] = true;
-            if (fromBuffer + fromLenders != 0 && vault.reserves() != 0) broken[Id.B3] = true;
-            if (fromLenders == 0) continue;
-            if (vault.bufferFees() != 0 || buffer.cash() != 0) broken[Id.B3] = true;
-            lendersLost = true;
-            ++count["lenders' losses"];
+            if (refusal != ILiquidityBuffer.SaleRefusal.None || most == 0) continue;
+            address buyer = _pick(seed, "buyer", 0, 2) == 0 ? address(attacker) : keeper;
+            return _buyInventory(k, bound(amount, 1, most), buyer, seed);
         }
     }
 
-    /// @dev Of a whole lot of shares, so that a fall of the least part of a unit is seen.
-    function _sharePrice() internal view returns (uint256) {
-        return Math.fullMulDiv(vault.totalAssets() + 1, 1e30, vault.totalSupply() + 1000);
+    function _buyInventory(
+        uint256 k,
+        uint256 amount,
+        address buyer,
+        uint256 seed
+    ) internal checked(buyer, k) hooked(seed, address(buffer)) {
+        bytes memory data;
+        if (buyer == address(attacker)) {
+            data = "pay later";
+            _aim(seed, address(buffer));
+        }
+        vm.prank(buyer);
+        buffer.buyInventory(_collateral(k), amount, type(uint256).max, buyer, data);
+    }
+
+    // -------------------------------------------------------------------------------------------- refusals
+
+    /// @dev What the state says must be refused, by its name.
+    function tryWhatIsRefused(uint256 seed) external timed {
+        (uint256 k, uint256 i) = _position(seed);
+        (address c, address owner) = (_collateral(k), owners[i]);
+        (uint256 collateral, uint256 debt, uint256 ltvWad) = _state(k, i);
+        address v = address(vault);
+        address h = address(house);
+        _refused(keeper, v, abi.encodeCall(vault.borrow, (c, 1, owner, keeper)), IVault.NotAuthorized.selector);
+        bytes memory data = abi.encodeCall(vault.withdrawCollateral, (c, 1, owner, keeper));
+        _refused(keeper, v, data, IVault.NotAuthorized.selector);
+        data = abi.encodeCall(vault.withdrawCollateral, (c, collateral + 1, owner, owner));
+        _refused(owner, v, data, IVault.NotEnoughCollateral.selector);
+        data = abi.encodeCall(vault.flashLoan, (attacker, address(loan), vault.idle() + 1, ""));
+        _refused(keeper, v, data, IVault.NotEnoughCash.selector);
+        if (debt == 0) {
+            _refused(keeper, v, abi.encodeCall(vault.repay, (c, 1, owner)), IVault.NoDebt.selector);
+        } else {
+            data = abi.encodeCall(vault.withdrawCollateral, (c, collateral, owner, owner));
+            _refused(owner, v, data, IVault.LtvTooHigh.selector);
+        }
+        uint256 most = _borrowable(k, i, collateral, vault.market(c).maxLtvBps * WAD_PER_BPS);
+        if (most != 0 && most + 20 + vault.indexE27() / 1e26 < vault.idle() && _ceilingIsFar(k, most)) {
+            data = abi.encodeCall(vault.borrow, (c, most + 20 + vault.indexE27() / 1e26, owner, owner));
+            _refused(owner, v, data, IVault.LtvTooHigh.selector);
+        }
+        _refused(keeper, h, abi.encodeCall(house.start, (c, owner)), _refusalOfStart(k, i, ltvWad));
+        _tryAuctionsThatAreRefused(k, i, ltvWad);
+        data = abi.encodeCall(IERC4626.redeem, (vault.balanceOf(lenders[0]) + 1, lenders[0], lenders[0]));
+        bytes4 tooMany = bytes4(keccak256("ERC4626ExceededMaxRedeem(address,uint256,uint256)"));
+        _refused(lenders[0], v, data, tooMany);
+        ++count["refusals"];
+    }
+
+    function _ceilingIsFar(uint256 k, uint256 assets) internal view returns (bool) {
+        IVault.Market memory m = vault.market(_collateral(k));
+        return Math.fullMulDivUp(m.debtShares, vault.indexE27(), 1e27) + 2 * assets + one < m.debtCeiling;
+    }
+
+    /// @dev Zero where it is not refused.
+    function _refusalOfStart(uint256 k, uint256 i, uint256 ltvWad) internal view returns (bytes4) {
+        if (ltvWad <= _lltvWad(k)) return IAuctionHouse.PositionHealthy.selector;
+        if (vault.position(_collateral(k), owners[i]).riskAt == clock) return IAuctionHouse.EnlargedInThisBlock.selector;
+        return _runs(k, i) ? IAuctionHouse.AlreadyStarted.selector : bytes4(0);
+    }
+
+    function _tryAuctionsThatAreRefused(uint256 k, uint256 i, uint256 ltvWad) internal {
+        (address c, address owner, address h) = (_collateral(k), owners[i], address(house));
+        bytes memory data = abi.encodeCall(house.cancel, (c, owner));
+        if (house.auction(c, owner).startedAt == 0) _refused(keeper, h, data, IAuctionHouse.NoAuction.selector);
+        else if (ltvWad > _lltvWad(k)) _refused(keeper, h, data, IAuctionHouse.PositionUnhealthy.selector);
+
+        if (!_runs(k, i) || ltvWad <= _lltvWad(k)) {
+            data = abi.encodeCall(house.buy, (c, owner, 1e18, type(uint256).max, keeper, ""));
+            _refused(keeper, h, data, IAuctionHouse.NotBuyable.selector);
+        }
+        bytes4 refusal;
+        if (ltvWad <= _lltvWad(k)) refusal = IAuctionHouse.PositionHealthy.selector;
+        else if (vault.position(c, owner).riskAt == clock) refusal = IAuctionHouse.EnlargedInThisBlock.selector;
+        else if (!_isAbsorbable(k, i, ltvWad)) refusal = IAuctionHouse.NotAbsorbable.selector;
+        else if (_isBufferFull(k)) refusal = IAuctionHouse.BufferFull.selector;
+        _refused(keeper, h, abi.encodeCall(house.absorb, (c, owner)), refusal);
+    }
+
+    /// @dev O1. For the length of one action the feed fails in one of six ways.
+    function O1_badOracle(uint256 seed) external timed {
+        (uint256 k, uint256 i) = _position(seed);
+        MockAggregatorV3 feed = _markets[k].feed;
+        (, int256 answer, , , ) = feed.latestRoundData();
+        bytes4 named = _breakFeed(feed, answer, _pick(seed, "way", 0, 5));
+        _tryRisk(k, i, named);
+        _lowerRisk(k, i);
+        feed.setBroken(false);
+        feed.setDecimals(18);
+        feed.setAnswer(answer);
+        ++count["bad oracles"];
+    }
+
+    function _breakFeed(MockAggregatorV3 feed, int256 answer, uint256 way) internal returns (bytes4) {
+        if (way == 0) {
+            feed.setBroken(true);
+            return ChainlinkOracle.FeedUnreadable.selector;
+        }
+        if (way == 1) {
+            feed.setRound(answer, clock, clock - MAX_AGE - 1);
+            return ChainlinkOracle.StalePrice.selector;
+        }
+        if (way == 2) {
+            feed.setRound(answer, clock, 0);
+            return ChainlinkOracle.BadRound.selector;
+        }
+        if (way == 3) {
+            feed.setDecimals(8);
+            return ChainlinkOracle.DecimalsChanged.selector;
+        }
+        feed.setAnswer(way == 4 ? int256(0) : -answer);
+        return ChainlinkOracle.BadPrice.selector;
+    }
+
+    function _tryRisk(uint256 k, uint256 i, bytes4 named) internal {
+        (address c, address owner, address h) = (_collateral(k), owners[i], address(house));
+        IVault.Market memory m = vault.market(c);
+        uint256 assets = Math.max(m.minDebt, 1);
+        bool room = Math.fullMulDivUp(m.debtShares, vault.indexE27(), 1e27) + assets + one < m.debtCeiling;
+        if (!vault.borrowPaused() && assets <= vault.idle() && room) {
+            _refused(owner, address(vault), abi.encodeCall(vault.borrow, (c, assets, owner, owner)), named);
+        }
+        IVault.Position memory p = vault.position(c, owner);
+        if (p.collateral != 0 && p.debtShares != 0) {
+            _refused(owner, address(vault), abi.encodeCall(vault.withdrawCollateral, (c, 1, owner, owner)), named);
+        }
+        _refused(keeper, h, abi.encodeCall(house.start, (c, owner)), named);
+        _refused(keeper, h, abi.encodeCall(house.buy, (c, owner, 1e18, type(uint256).max, keeper, "")), named);
+        _refused(keeper, h, abi.encodeCall(house.absorb, (c, owner)), named);
+        _refused(keeper, h, abi.encodeCall(house.sync, (c)), named);
+        if (buffer.inventory(c).amount != 0) {
+            bytes memory data = abi.encodeCall(buffer.buyInventory, (c, 1, type(uint256).max, keeper, ""));
+            _refused(keeper, address(buffer), data, named);
+            data = abi.encodeCall(buffer.deposit, (one, keeper));
+            _refused(keeper, address(buffer), data, named);
+        }
+    }
+
+    function _lowerRisk(uint256 k, uint256 i) internal {
+        (address c, address owner) = (_collateral(k), owners[i]);
+        uint256 debt = vault.debtOf(c, owner);
+        if (vault.position(c, owner).collateral < type(uint112).max) {
+            vm.prank(keeper);
+            vault.supplyCollateral(c, 1, owner);
+        }
+        if (debt == 0) return;
+        bool inAuction = house.auction(c, owner).startedAt != 0;
+        vm.prank(owner);
+        vault.repay(c, type(uint256).max, owner);
+        if (inAuction) house.cancel(c, owner);
+        uint256 collateral = vault.position(c, owner).collateral;
+        vm.prank(owner);
+        vault.withdrawCollateral(c, collateral, owner, owner);
+        assertEq(house.auction(c, owner).startedAt, 0, "still in auction without debt");
+    }
+
+    /// @dev G1: every privileged call, by somebody without its role.
+    function G1_outsider(uint256 seed) external timed {
+        address[4] memory all = [keeper, owners[seed % OWNERS], lenders[0], address(attacker)];
+        address who = all[_pick(seed, "who", 0, 3)];
+        bytes4 unauthorized = IAccessManaged.AccessManagedUnauthorized.selector;
+        IVault.Market memory m = vault.market(_collateral(0));
+        IVault.MarketParameters memory p = IVault.MarketParameters(m.oracle, m.oracle, 8000, m.lltvBps, 0, 0);
+        address v = address(vault);
+        _refused(who, v, abi.encodeCall(vault.link, (who, who)), unauthorized);
+        _refused(who, v, abi.encodeCall(vault.setMarket, (_collateral(0), p)), unauthorized);
+        _refused(who, v, abi.encodeCall(vault.setInterestShares, (0, 0)), unauthorized);
+        _refused(who, v, abi.encodeCall(vault.setBorrowPaused, (true)), unauthorized);
+        _refused(who, v, abi.encodeCall(vault.withdrawReserves, (0, who)), unauthorized);
+        _refused(who, v, abi.encodeCall(vault.setAuthority, (who)), unauthorized);
+        IVault.Fill[] memory fills = new IVault.Fill[](1);
+        fills[0] = IVault.Fill(owners[0], 1, 0);
+        bytes memory data = abi.encodeCall(vault.settle, (_collateral(0), fills, 0, who, who, ""));
+        _refused(who, v, data, IVault.NotAllowed.selector);
+        data = abi.encodeCall(vault.payBounty, (_collateral(0), owners[0], 1, who));
+        _refused(who, v, data, IVault.NotAllowed.selector);
+        _refused(who, v, abi.encodeCall(vault.collectBufferFees, ()), IVault.NotAllowed.selector);
+        data = abi.encodeCall(house.setLane, (_collateral(0), _standardLane(0)));
+        _refused(who, address(house), data, unauthorized);
+        _refused(who, address(house), abi.encodeCall(house.setAuthority, (who)), unauthorized);
+        address b = address(buffer);
+        data = abi.encodeCall(buffer.setInventoryParameters, (_collateral(0), _standardInventory(0)));
+        _refused(who, b, data, unauthorized);
+        _refused(who, b, abi.encodeCall(buffer.setCooldown, (1 hours)), unauthorized);
+        _refused(who, b, abi.encodeCall(buffer.setAuthority, (who)), unauthorized);
+        data = abi.encodeCall(buffer.takeOver, (_collateral(0), 1, 1));
+        _refused(who, b, data, ILiquidityBuffer.NotAllowed.selector);
+        _refused(who, b, abi.encodeCall(buffer.cover, (1)), ILiquidityBuffer.NotAllowed.selector);
+    }
+
+    /// @dev In a world of strange tokens: for the length of one action a token is paused, or an account blocked.
+    function tokenTrouble(uint256 seed) external timed {
+        if (!strange) return;
+        (uint256 k, uint256 i) = _position(seed);
+        uint256 way = _pick(seed, "trouble", 0, 3);
+        if (way == 0) _pausedCollateral(k, i);
+        else if (way == 1) _pausedLoan(k, i);
+        else if (way == 2) _blockedOwner(k, i);
+        else _blockedBuffer(k, i);
+        ++count["troubles"];
+    }
+
+    function _pausedCollateral(uint256 k, uint256 i) internal {
+        StrangeToken token = StrangeToken(_collateral(k));
+        token.setPaused(true);
+        bytes memory data = abi.encodeCall(vault.supplyCollateral, (_collateral(k), 1, owners[i]));
+        if (vault.position(_collateral(k), owners[i]).collateral < type(uint112).max) {
+            _refused(keeper, address(vault), data, StrangeToken.Paused.selector);
+        }
+        if (house.quote(_collateral(k), owners[i], type(uint256).max).refusal == IAuctionHouse.Refusal.None) {
+            data = abi.encodeCall(house.buy, (_collateral(k), owners[i], type(uint256).max, 1e60, keeper, ""));
+            _refused(keeper, address(house), data, StrangeToken.Paused.selector);
+        }
+        // debt can be repaid whatever the collateral does
+        (, uint256 debt, ) = _state(k, i);
+        if (debt != 0) _repay(k, keeper, i, debt, 1);
+        token.setPaused(false);
+    }
+
+    function _pausedLoan(uint256 k, uint256 i) internal {
+        StrangeToken(address(loan)).setPaused(true);
+        (uint256 collateral, uint256 debt, ) = _state(k, i);
+        bytes memory data = abi.encodeCall(vault.repay, (_collateral(k), type(uint256).max, owners[i]));
+        if (debt != 0) _refused(keeper, address(vault), data, StrangeToken.Paused.selector);
+        // and collateral added whatever the loan asset does
+        if (collateral < type(uint112).max) _supply(k, keeper, i, 1, 1);
+        StrangeToken(address(loan)).setPaused(false);
+    }
+
+    /// @dev Others can still repay and top up for who is blocked, and it can be put in auction.
+    function _blockedOwner(uint256 k, uint256 i) internal {
+        StrangeToken(address(loan)).setBlocked(owners[i], true);
+        StrangeToken(_collateral(k)).setBlocked(owners[i], true);
+        (uint256 collateral, uint256 debt, ) = _state(k, i);
+        if (_canStart(k, i)) _start(k, i, 1);
+        if (collateral < type(uint112).max) _supply(k, keeper, i, 1, 1);
+        if (debt != 0) _repay(k, keeper, i, debt, 1);
+        if (collateral != 0) {
+            bytes memory data = abi.encodeCall(vault.withdrawCollateral, (_collateral(k), 1, owners[i], owners[i]));
+            _refused(owners[i], address(vault), data, StrangeToken.Blocked.selector);
+        }
+        StrangeToken(address(loan)).setBlocked(owners[i], false);
+        StrangeToken(_collateral(k)).setBlocked(owners[i], false);
+    }
+
+    /// @dev Nothing is taken over then; the lane goes on.
+    function _blockedBuffer(uint256 k, uint256 i) internal {
+        StrangeToken(_collateral(k)).setBlocked(address(buffer), true);
+        (, , uint256 ltvWad) = _state(k, i);
+        bool enlarged = vault.position(_collateral(k), owners[i]).riskAt == clock;
+        if (ltvWad > _lltvWad(k) && !enlarged && _isAbsorbable(k, i, ltvWad) && !_isBufferFull(k)) {
+            bytes memory data = abi.encodeCall(house.absorb, (_collateral(k), owners[i]));
+            _refused(keeper, address(house), data, StrangeToken.Blocked.selector);
+        }
+        IAuctionHouse.Quote memory q = house.quote(_collateral(k), owners[i], type(uint256).max);
+        bool writesOff = q.ltvWad >= WAD;
+        if (q.refusal == IAuctionHouse.Refusal.None && !writesOff) _buy(k, i, q.collateral, q.cost, keeper, 1);
+        StrangeToken(_collateral(k)).setBlocked(address(buffer), false);
+    }
+
+    // -------------------------------------------------------------------------------------------- helpers
+
+    function _position(uint256 seed) internal view returns (uint256 k, uint256 i) {
+        return _position(seed, 0);
+    }
+
+    /// @dev The one that is `ahead` after the seed's, market by market.
+    function _position(uint256 seed, uint256 ahead) internal view returns (uint256 k, uint256 i) {
+        uint256 n = (seed % (_markets.length * OWNERS)) + ahead;
+        return (n % _markets.length, (n / _markets.length) % OWNERS);
+    }
+
+    /// @dev A number in a range that depends on nothing but the seed and what it is for.
+    function _pick(uint256 seed, string memory what, uint256 min, uint256 max) internal pure returns (uint256) {
+        return min + (uint256(keccak256(abi.encode(seed, what))) % (max - min + 1));
+    }
+
+    /// @dev `named` is zero where the call might as well succeed: then it is not made.
+    function _refused(address who, address target, bytes memory data, bytes4 named) internal {
+        if (named == bytes4(0)) return;
+        vm.prank(who);
+        // solhint-disable-next-line avoid-low-level-calls
+        (bool success, bytes memory answer) = target.call(data);
+        if (success || bytes4(answer) != named) revert NotRefused(target, data, answer);
+    }
+
+    function _setHooks(uint256 seed, address atWork) internal {
+        ITransferHook hook = ITransferHook(atWork == address(0) ? address(0) : address(attacker));
+        if (atWork != address(0)) _aim(seed, atWork);
+        StrangeToken(address(loan)).setHook(hook);
+        for (uint256 k; k < _markets.length; ++k) StrangeToken(_collateral(k)).setHook(hook);
+    }
+
+    /// @dev One of the functions of a contract that its lock must keep closed.
+    function _aim(uint256 seed, address target) internal {
+        address who = address(attacker);
+        address c = _collateral(seed % _markets.length);
+        bytes[] memory calls = target == address(vault)
+            ? _lockedInVault(c, who)
+            : target == address(house)
+                ? _lockedInHouse(c, who)
+                : _lockedInBuffer(c, who);
+        attacker.aim(target, calls[_pick(seed, "call", 0, calls.length - 1)]);
+    }
+
+    function _lockedInVault(address c, address who) internal view returns (bytes[] memory calls) {
+        calls = new bytes[](14);
+        calls[0] = abi.encodeCall(vault.deposit, (one, who));
+        calls[1] = abi.encodeCall(vault.mint, (one, who));
+        calls[2] = abi.encodeCall(vault.withdraw, (1, who, who));
+        calls[3] = abi.encodeCall(vault.redeem, (1, who, who));
+        calls[4] = abi.encodeCall(vault.supplyCollateral, (c, 1, who));
+        calls[5] = abi.encodeCall(vault.withdrawCollateral, (c, 1, who, who));
+        calls[6] = abi.encodeCall(vault.borrow, (c, one, who, who));
+        calls[7] = abi.encodeCall(vault.repay, (c, one, owners[0]));
+        calls[8] = abi.encodeCall(vault.repayShares, (c, one, owners[0]));
+        calls[9] = abi.encodeCall(vault.accrueInterest, ());
+        calls[10] = abi.encodeCall(vault.settle, (c, new IVault.Fill[](0), 0, who, who, ""));
+        calls[11] = abi.encodeCall(vault.payBounty, (c, owners[0], 1, who));
+        calls[12] = abi.encodeCall(vault.collectBufferFees, ());
+        calls[13] = abi.encodeCall(vault.withdrawReserves, (1, who));
+    }
+
+    function _lockedInHouse(address c, address who) internal view returns (bytes[] memory calls) {
+        calls = new bytes[](6);
+        calls[0] = abi.encodeCall(house.start, (c, owners[0]));
+        calls[1] = abi.encodeCall(house.buy, (c, owners[0], 1e18, 1e60, who, ""));
+        calls[2] = abi.encodeCall(house.buyMany, (c, new IAuctionHouse.Order[](0), 1e60, who, ""));
+        calls[3] = abi.encodeCall(house.cancel, (c, owners[0]));
+        calls[4] = abi.encodeCall(house.absorb, (c, owners[0]));
+        calls[5] = abi.encodeCall(house.sync, (c));
+    }
+
+    function _lockedInBuffer(address c, address who) internal view returns (bytes[] memory calls) {
+        calls = new bytes[](9);
+        calls[0] = abi.encodeCall(buffer.deposit, (one, who));
+        calls[1] = abi.encodeCall(buffer.mint, (one, who));
+        calls[2] = abi.encodeCall(buffer.requestRedeem, (1, who, who));
+        calls[3] = abi.encodeCall(buffer.redeem, (1, who, who));
+        calls[4] = abi.encodeCall(buffer.withdraw, (1, who, who));
+        calls[5] = abi.encodeCall(buffer.buyInventory, (c, 1, 1e60, who, ""));
+        calls[6] = abi.encodeCall(buffer.collectFees, ());
+        calls[7] = abi.encodeCall(buffer.takeOver, (c, 1, 1));
+        calls[8] = abi.encodeCall(buffer.cover, (1));
     }
 }
