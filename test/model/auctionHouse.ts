@@ -36,6 +36,7 @@ export interface Lane {
   cursorWad: bigint;
   ratePerHour: bigint;
   auctions: bigint;
+  startedAt: bigint;
   lastPriceE36: bigint;
   observedAt: bigint;
   emaE36: bigint;
@@ -124,6 +125,11 @@ export class AuctionHouseModel {
     return mulDown(emaE36, kept, WAD) + mulDown(lastPriceE36, WAD - kept, WAD);
   }
 
+  isRunning(collateral: string): boolean {
+    const { auctions, startedAt, parameters } = this.lane(collateral);
+    return auctions !== 0n && this.world.now <= startedAt + parameters.maxAuctionDuration;
+  }
+
   // ------------------------------------------------------------------------------------------------ keepers
 
   start(caller: string, collateral: string, owner: string): bigint {
@@ -136,6 +142,7 @@ export class AuctionHouseModel {
     this.observe(collateral, price);
     const auction = this.own(collateral, owner);
     if (auction.startedAt === 0n) this.lane(collateral).auctions += 1n;
+    this.lane(collateral).startedAt = this.world.now;
     auction.startedAt = this.world.now;
     auction.premiumWad = this.premium(collateral, parameters, price);
     const bounty = this.bounty(collateral, price, ltv, sold);

@@ -22,11 +22,18 @@ export interface Inventory {
   parameters: InventoryParameters;
 }
 
+/** Shares asked for, when their first cooldown ends, and how long a cooldown was when they were. */
+interface Request {
+  shares: bigint;
+  claimableAt: bigint;
+  cooldown: bigint;
+}
+
 export interface BufferState {
   cash: bigint;
   cooldown: bigint;
   inventory: Record<string, Inventory>;
-  requests: Record<string, { shares: bigint; claimableAt: bigint }>;
+  requests: Record<string, Request>;
   operators: Record<string, Record<string, boolean>>;
 }
 
@@ -39,6 +46,7 @@ export interface SaleQuote {
   multipleWad: bigint;
 }
 
+const CLAIM_WINDOW = 2n * 86_400n;
 const VIRTUAL_SHARES = 1000n;
 
 /** The liquidity buffer of docs/protocol.md: underwriters' shares, take-overs and the sale of what was taken over. */
@@ -92,6 +100,7 @@ export class BufferModel {
     this.state.requests[controller] = {
       shares: this.request(controller).shares + shares,
       claimableAt: this.world.now + this.state.cooldown,
+      cooldown: this.state.cooldown,
     };
     return 0n;
   }
@@ -122,8 +131,8 @@ export class BufferModel {
   }
 
   claimable(controller: string): bigint {
-    const { shares, claimableAt } = this.request(controller);
-    return this.world.now < claimableAt ? 0n : shares;
+    const request = this.request(controller);
+    return this.world.now < this.opensAt(request) ? 0n : request.shares;
   }
 
   maxRedeem(controller: string): bigint {
@@ -150,7 +159,7 @@ export class BufferModel {
     if (held.amount === 0n) return { refusal: "NoInventory", ...none };
     const price = this.world.price(collateral);
     if (this.world.now < held.heldSince + held.parameters.maxHold) {
-      if (this.house.lane(collateral).auctions !== 0n) return { refusal: "AuctionsRunning", ...none };
+      if (this.house.isRunning(collateral)) return { refusal: "AuctionsRunning", ...none };
       if (this.isUnderAverage(collateral, price)) return { refusal: "PriceUnderAverage", ...none };
     }
     const offer = this.offer(collateral);
@@ -214,8 +223,17 @@ export class BufferModel {
     return mulDown(shares, this.value(true) + 1n, this.supply() + VIRTUAL_SHARES);
   }
 
-  private request(controller: string): { shares: bigint; claimableAt: bigint } {
-    return this.state.requests[controller] ?? { shares: 0n, claimableAt: 0n };
+  private request(controller: string): Request {
+    return this.state.requests[controller] ?? { shares: 0n, claimableAt: 0n, cooldown: 0n };
+  }
+
+  /** When the window in which a request can be claimed opened, or opens next. */
+  private opensAt({ claimableAt, cooldown }: Request): bigint {
+    const past = this.world.now - claimableAt;
+    if (past < 0n) return claimableAt;
+    const windows = past / (CLAIM_WINDOW + cooldown);
+    const opened = claimableAt + windows * (CLAIM_WINDOW + cooldown);
+    return this.world.now < opened + CLAIM_WINDOW ? opened : opened + CLAIM_WINDOW + cooldown;
   }
 
   private isOperator(controller: string, operator: string): boolean {
@@ -237,11 +255,13 @@ export class BufferModel {
     if (shares === 0n) refuse("ZeroAmount");
     const trouble = this.marketInTrouble();
     if (trouble !== undefined) refuse("MarketInTrouble", trouble);
-    const { shares: asked, claimableAt } = this.request(controller);
-    if (this.world.now < claimableAt) refuse("CoolingDown", claimableAt);
+    const request = this.request(controller);
+    const { shares: asked } = request;
+    const opensAt = this.opensAt(request);
+    if (this.world.now < opensAt) refuse("CoolingDown", opensAt);
     if (shares > asked) refuse("NotEnoughClaimable", shares, asked);
     if (assets > this.state.cash) refuse("NotEnoughCash", assets, this.state.cash);
-    this.state.requests[controller] = { shares: asked - shares, claimableAt };
+    this.state.requests[controller] = { ...request, shares: asked - shares };
     this.state.cash -= assets;
     this.world.burn(this.world.at.buffer, this.world.at.buffer, shares);
     this.world.transfer(this.world.at.loan, this.world.at.buffer, receiver, assets);

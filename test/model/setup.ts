@@ -135,6 +135,7 @@ export async function readWorld(c: Contracts): Promise<World> {
       cursorWad: lane.cursorWad,
       ratePerHour: lane.ratePerHour,
       auctions: lane.auctions,
+      startedAt: lane.startedAt,
       lastPriceE36: lane.lastPriceE36,
       observedAt: lane.observedAt,
       emaE36: lane.emaE36,

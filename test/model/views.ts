@@ -88,7 +88,7 @@ function viewsOf(c: Contracts, m: Models): View[] {
     });
     add(c.house, "lane", [at], () => {
       const l = house.lane(at);
-      return [l.cursorWad, l.ratePerHour, l.auctions, l.lastPriceE36, l.observedAt, l.emaE36, l.syncedAt];
+      return [l.cursorWad, l.ratePerHour, l.auctions, l.startedAt, l.lastPriceE36, l.observedAt, l.emaE36, l.syncedAt];
     });
     add(c.house, "ema", [at], () => house.ema(at));
     add(c.buffer, "inventory", [at], () => {
