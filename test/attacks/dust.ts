@@ -98,11 +98,11 @@ describe("attacks: griefing the lane's cursor with tiny buys", () => {
     // at a premium, so that the discount is no part of it
     const { profit, others } = await ledger.changes([actor], [lender, underwriter], async () => {
       const data = house.interface.encodeFunctionData("buy", [
-        collateral.target as string,
+        collateral.target,
         borrower.address,
         tiny,
         ALL,
-        actor.target as string,
+        actor.target,
         "0x",
       ]);
       const call = { target: house, data };

@@ -161,6 +161,48 @@ describe("attacks: front-running an oracle's update", () => {
   });
 });
 
+describe("attacks: choosing when the lane looks at the price", () => {
+  /** The lane is made to see `seen`, which the feed says for a moment, and nobody looks again for three hours. */
+  const misled = async (seen: number) => {
+    const all = await opened(weth(300), usdc(477_000));
+    const { house, collateral, borrower, other, lender, underwriter, setPrice, later } = all;
+    await setPrice(seen);
+    await house.connect(other).sync(collateral);
+    await setPrice(2000);
+    await time.increase(3n * HOUR);
+    await setPrice(1900);
+    await house.connect(other).start(collateral, borrower);
+    const { premiumWad } = await house.auction(collateral, borrower);
+    await time.setNextBlockTimestamp(await later(60));
+    const ledger = new Ledger(all, priceE36(1900));
+    const changes = await ledger.changes([other], [lender, underwriter], async () => {
+      await house.connect(other).buy(collateral, borrower, ALL, ALL, other, "0x");
+    });
+    return { ...all, ...changes, premiumWad };
+  };
+
+  it("at a wick down leaves the least premium, at which there is still no profit in the first minute", async () => {
+    const { profit, others, premiumWad } = await misled(1850);
+    expect(premiumWad).to.equal((bps(LANE.minPremiumBps) * WAD) / 10_000n);
+    expect(profit).to.be.lte(0n);
+    for (const change of others) expect(change).to.be.gte(-1n);
+  });
+
+  it("at a wick up keeps underwriters in only until anybody looks again", async () => {
+    const { buffer, house, collateral, underwriter, setPrice } = await opened();
+    await buffer.connect(underwriter).requestRedeem(usdc(1000) * 1000n, underwriter, underwriter);
+    await time.increase(COOLDOWN - 3600);
+    await setPrice(2100);
+    await house.sync(collateral);
+    await setPrice(2000);
+    await time.increase(2n * HOUR);
+    expect(await buffer.maxRedeem(underwriter)).to.equal(0n);
+    await house.connect(underwriter).sync(collateral);
+    await time.increase(2n * HOUR);
+    expect(await buffer.maxRedeem(underwriter)).to.be.gt(0n);
+  });
+});
+
 describe("attacks: a block proposer who holds the lane for minutes", () => {
   const hold = async (seconds: number) => {
     const all = await auctioned(1900, weth(300), usdc(477_000));
@@ -181,7 +223,7 @@ describe("attacks: a block proposer who holds the lane for minutes", () => {
     };
   };
 
-  it("loses while the premium lasts: eight minutes after a sudden fall, a minute after a slow one", async () => {
+  it("loses while the premium lasts, which is eight minutes after a sudden fall", async () => {
     for (const seconds of [60, 300, 470]) {
       const { profit, others } = await hold(seconds);
       expect(profit, `after ${seconds} s`).to.be.lte(0n);

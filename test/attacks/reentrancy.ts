@@ -20,8 +20,8 @@ async function watched() {
     "vault.convertToAssets": [vault, v.encodeFunctionData("convertToAssets", [10n ** 12n])],
     "vault.convertToShares": [vault, v.encodeFunctionData("convertToShares", [10n ** 9n])],
     "vault.maxWithdraw": [vault, v.encodeFunctionData("maxWithdraw", [lender.address])],
-    "vault.debtOf": [vault, v.encodeFunctionData("debtOf", [weth.target as string, owner])],
-    "vault.position": [vault, v.encodeFunctionData("position", [weth.target as string, owner])],
+    "vault.debtOf": [vault, v.encodeFunctionData("debtOf", [weth.target, owner])],
+    "vault.position": [vault, v.encodeFunctionData("position", [weth.target, owner])],
     "buffer.totalAssets": [buffer, b.encodeFunctionData("totalAssets")],
     "buffer.convertToAssets": [buffer, b.encodeFunctionData("convertToAssets", [10n ** 12n])],
     "buffer.previewDeposit": [buffer, b.encodeFunctionData("previewDeposit", [10n ** 9n])],
@@ -67,7 +67,7 @@ describe("attacks: read-only reentrancy, through tokens that call out and throug
     await expectNoOddLook("withdraw", async () => caller.withdraw(300_000n * USDC, lender, lender));
     await expectNoOddLook("redeem", async () => caller.redeem(100_000n * USDC * 1000n, lender, lender));
     const actor = await ethers.deployContract("MockActor");
-    await actor.run(usdc, usdc.interface.encodeFunctionData("approve", [vault.target as string, ALL]));
+    await actor.run(usdc, usdc.interface.encodeFunctionData("approve", [vault.target, ALL]));
     await expectNoOddLook("flashLoan", async () => vault.flashLoan(actor, usdc, 500_000n * USDC, "0x"), 4);
   });
 
@@ -101,7 +101,7 @@ describe("attacks: read-only reentrancy, through tokens that call out and throug
     const { vault, house, buffer, weth, usdc, oracle, borrowers, observer, observe, expectNoOddLook } = market;
     const actor = await ethers.deployContract("MockActor");
     for (const spender of [vault, buffer]) {
-      await actor.run(usdc, usdc.interface.encodeFunctionData("approve", [spender.target as string, ALL]));
+      await actor.run(usdc, usdc.interface.encodeFunctionData("approve", [spender.target, ALL]));
     }
     await usdc.mint(actor, 100_000n * USDC);
     await actor.setCalls([{ target: observer, data: observe }]);

@@ -31,8 +31,8 @@ type Guarded = Awaited<ReturnType<typeof guarded>>;
 /** O1, and that the lane and the buffer go on: a start with the widest premium, a buy, a take-over. */
 async function expectGoesOn({ vault, house, weth, oracle, borrowers, keeper }: Guarded): Promise<void> {
   const [first, second] = borrowers;
-  await vault.connect(first!).supplyCollateral(weth, WETH, first!);
-  await vault.connect(first!).repay(weth, 1000n * USDC, first!);
+  await vault.connect(first).supplyCollateral(weth, WETH, first!);
+  await vault.connect(first).repay(weth, 1000n * USDC, first!);
   await oracle.setPrice(priceE36(2300));
   await house.connect(keeper).start(weth, second!);
   expect((await house.auction(weth, second!)).premiumWad).to.equal(WIDEST);
@@ -40,8 +40,8 @@ async function expectGoesOn({ vault, house, weth, oracle, borrowers, keeper }: G
   await house.connect(keeper).buy(weth, second!, WETH / 100n, MaxUint256, keeper, "0x");
   await oracle.setPrice(priceE36(2150));
   await house.connect(keeper).absorb(weth, second!);
-  await vault.connect(first!).repay(weth, MaxUint256, first!);
-  await vault.connect(first!).withdrawCollateral(weth, WETH, first!, first!);
+  await vault.connect(first).repay(weth, MaxUint256, first!);
+  await vault.connect(first).withdrawCollateral(weth, WETH, first!, first!);
 }
 
 describe("faults: the pool that guard and depth look at", () => {
@@ -54,7 +54,7 @@ describe("faults: the pool that guard and depth look at", () => {
     expect(await depthOracle.depth()).to.be.lt(1000n); // of 1e18
     await house.sync(weth);
     expect((await house.lane(weth)).ratePerHour).to.equal(LANE.minRatePerHour);
-    await vault.connect(borrowers[0]!).borrow(weth, 100n * USDC, borrowers[0]!, borrowers[0]!);
+    await vault.connect(borrowers[0]).borrow(weth, 100n * USDC, borrowers[0]!, borrowers[0]!);
     expect(await vault.debtOf(weth, borrowers[0]!)).to.be.gt(20_000n * USDC);
     await oracle.setPrice(priceE36(2300));
     await house.connect(keeper).start(weth, borrowers[1]!);
@@ -85,8 +85,8 @@ describe("faults: the pool that guard and depth look at", () => {
     expect((await shallow.pool.slot0()).observationCardinality).to.equal(1n);
     expect(await shallow.pool.fee()).to.equal(FEE);
     for (const call of [
-      async () => vault.connect(borrowers[0]!).borrow(weth, USDC, borrowers[0]!, borrowers[0]!),
-      async () => vault.connect(borrowers[0]!).withdrawCollateral(weth, 1n, borrowers[0]!, borrowers[0]!),
+      async () => vault.connect(borrowers[0]).borrow(weth, USDC, borrowers[0]!, borrowers[0]!),
+      async () => vault.connect(borrowers[0]).withdrawCollateral(weth, 1n, borrowers[0]!, borrowers[0]!),
       async () => house.sync(weth),
       async () => house.setLane(weth, { ...LANE, depthOracle, guard }),
     ]) {
