@@ -52,7 +52,7 @@ export class Actions {
     const positions = this.c.markets.flatMap(({ token }, i) =>
       this.names.flatMap((owner) => {
         const at = token.target as string;
-        const loan = this.draws.between(usdc(8_000), usdc(80_000));
+        const loan = this.draws.between(usdc(1_000), usdc(80_000));
         const worth = (loan * 100n) / this.draws.between(65n, 79n);
         const amount = i === 0 ? (worth * 10n ** 12n) / 2000n : (worth * 100n) / 40_000n;
         return [
@@ -425,7 +425,7 @@ export class Actions {
       absorbDelay: this.draws.between(0n, 7200n),
       maxAuctionDuration: 86_400n,
       emaPeriod: this.draws.between(60n, 7200n),
-      tip: this.draws.between(0n, usdc(50)),
+      tip: this.draws.between(0n, usdc(200)),
       chipBps: this.draws.between(0n, 20n),
     };
     const parameters = { ...LANE, ...changes, depthOracle: depth.target, guard: guard.target };
