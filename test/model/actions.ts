@@ -44,13 +44,15 @@ export class Actions {
     );
   }
 
-  /** Gives everybody a position in every market, a few near the limit. */
+  /** Gives everybody a position in every market, a few near the limit; and one underwriter leaves while all is calm. */
   openBook(): Action[] {
-    const { vault } = this.m;
-    return this.c.markets.flatMap(({ token }, i) =>
+    const { vault, buffer } = this.m;
+    const underwriter = this.c.underwriter.address;
+    const shares = usdc(10_000) * 1000n;
+    const positions = this.c.markets.flatMap(({ token }, i) =>
       this.names.flatMap((owner) => {
         const at = token.target as string;
-        const loan = this.draws.between(usdc(8_000), usdc(80_000));
+        const loan = this.draws.between(usdc(1_000), usdc(80_000));
         const worth = (loan * 100n) / this.draws.between(65n, 79n);
         const amount = i === 0 ? (worth * 10n ** 12n) / 2000n : (worth * 100n) / 40_000n;
         return [
@@ -63,6 +65,16 @@ export class Actions {
         ];
       }),
     );
+    return [
+      this.setCooldown(3600n),
+      this.call(underwriter, this.c.buffer, "requestRedeem", [shares, underwriter, underwriter], () =>
+        buffer.requestRedeem(underwriter, shares, underwriter, underwriter),
+      ),
+      ...positions,
+      this.call(underwriter, this.c.buffer, "redeem", [shares / 2n, underwriter, underwriter], () =>
+        buffer.redeem(underwriter, shares / 2n, underwriter, underwriter),
+      ),
+    ];
   }
 
   next(): Action {
@@ -75,14 +87,14 @@ export class Actions {
       [5, () => this.repay()],
       [2, () => this.authorize()],
       [14, () => this.movePrice()],
-      [3, () => this.disturb()],
+      [4, () => this.disturb()],
       [12, () => this.start()],
       [14, () => this.buy()],
       [5, () => this.buyMany()],
       [4, () => this.cancel()],
       [8, () => this.absorb()],
       [4, () => this.sync()],
-      [5, () => this.buyInventory()],
+      [8, () => this.buyInventory()],
       [3, () => this.underwrite()],
       [3, () => this.requestRedeem()],
       [4, () => this.claim()],
@@ -413,7 +425,7 @@ export class Actions {
       absorbDelay: this.draws.between(0n, 7200n),
       maxAuctionDuration: 86_400n,
       emaPeriod: this.draws.between(60n, 7200n),
-      tip: this.draws.between(0n, usdc(50)),
+      tip: this.draws.between(0n, usdc(200)),
       chipBps: this.draws.between(0n, 20n),
     };
     const parameters = { ...LANE, ...changes, depthOracle: depth.target, guard: guard.target };
@@ -469,8 +481,7 @@ export class Actions {
     });
   }
 
-  private setCooldown(): Action {
-    const cooldown = this.draws.between(3600n, 4n * 86_400n);
+  private setCooldown(cooldown = this.draws.between(3600n, 86_400n)): Action {
     return this.call(this.governor, this.c.buffer, "setCooldown", [cooldown], () => {
       this.m.buffer.state.cooldown = cooldown;
     });
