@@ -445,7 +445,7 @@ export function marketFor(asset: CollateralAsset, overrides: Overrides): MarketP
 }
 
 /** Mainnet's parameters for the markets of the run, without the caps that a replay's book would hit. */
-function parametersFor(world: World): NetworkParameters {
+export function parametersFor(world: World): NetworkParameters {
   const maxAge = world.feedPatience;
   return {
     ...mainnetParameters,
