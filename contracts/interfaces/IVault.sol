@@ -26,13 +26,13 @@ interface IVault is IERC4626, IERC20Permit, IERC3156FlashLender {
     /// @param debtShares The sum of the positions' debt shares.
     struct Market {
         IOracle oracle;
-        uint16 maxLtvBps;
         uint16 lltvBps;
         IOracle borrowOracle;
         uint128 debtCeiling;
         uint128 minDebt;
-        uint128 collateral;
-        uint128 debtShares;
+        uint112 collateral;
+        uint112 debtShares;
+        uint16 maxLtvBps;
     }
 
     /// @notice What governance says of a market; see `Market`.
