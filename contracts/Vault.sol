@@ -286,10 +286,8 @@ contract Vault is IVault, ERC4626, ERC20Permit, AccessManaged, Multicall, Reentr
         bytes calldata data
     ) external override nonReentrant onlyAuctionHouse returns (uint256[] memory debts) {
         uint256 amount;
-        uint256 repaid;
-        (debts, amount, repaid) = _applyFills(collateral, fills, receiver);
-        uint256 cost = repaid + fee;
-        _idle = (_idle + cost).toUint128();
+        uint256 cost;
+        (debts, amount, cost) = _applyFills(collateral, fills, fee, receiver);
         if (fee != 0) _bufferFees = (_bufferFees + fee).toUint128();
         _writeOffUncovered(collateral, fills);
 
@@ -456,12 +454,14 @@ contract Vault is IVault, ERC4626, ERC20Permit, AccessManaged, Multicall, Reentr
         IERC20(asset()).safeTransferFrom(msg.sender, address(this), assets);
     }
 
-    /// @dev Books the fills in positions, market and total debt.
+    /// @dev Books the fills in positions, market and total debt, and their cost in cash.
     function _applyFills(
         address collateral,
         Fill[] calldata fills,
+        uint256 fee,
         address receiver
-    ) internal returns (uint256[] memory debts, uint256 amount, uint256 repaid) {
+    ) internal returns (uint256[] memory debts, uint256 amount, uint256 cost) {
+        cost = fee;
         uint256 index = _accrue();
         uint256 shares;
         debts = new uint256[](fills.length);
@@ -469,14 +469,15 @@ contract Vault is IVault, ERC4626, ERC20Permit, AccessManaged, Multicall, Reentr
             uint256 repaidShares;
             (repaidShares, debts[i]) = _applyFill(collateral, fills[i], index);
             amount += fills[i].collateral;
-            repaid += fills[i].repaid;
+            cost += fills[i].repaid;
             shares += repaidShares;
             emit Settled(collateral, fills[i].owner, receiver, fills[i].collateral, fills[i].repaid, repaidShares);
         }
         Market storage m = _market[collateral];
         (uint256 marketCollateral, uint256 marketShares) = (m.collateral, m.debtShares);
         (m.collateral, m.debtShares) = (uint112(marketCollateral - amount), uint112(marketShares - shares));
-        _debtShares -= uint128(shares);
+        (uint256 cash, uint256 allShares) = (_idle, _debtShares);
+        (_idle, _debtShares) = ((cash + cost).toUint128(), uint128(allShares - shares));
     }
 
     /// @dev Position only; the caller sums up the totals.
