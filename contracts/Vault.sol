@@ -184,7 +184,9 @@ contract Vault is IVault, ERC4626, ERC20Permit, AccessManaged, Multicall, Reentr
         (uint256 left, uint256 debtShares) = _takeCollateral(m, p, amount);
         if (debtShares != 0) {
             p.riskAt = uint32(block.timestamp);
-            _requireMaxLtv(m, left, debtShares.toAssetsUp(_accrue()));
+            // no cash moves, so that the next call that moves some can book the interest
+            (uint256 index, , , ) = _accrued();
+            _requireMaxLtv(m, left, debtShares.toAssetsUp(index));
         }
         emit CollateralWithdrawn(collateral, owner, receiver, msg.sender, amount);
 
