@@ -25,14 +25,20 @@ contract AuctionHouse is IAuctionHouse, AccessManaged, ReentrancyGuardTransient 
     /// @dev ln 2, Wad.
     uint256 internal constant LN2_WAD = 0.693147180559945309e18;
 
-    /// @dev What a call knows of a market while it fills orders.
+    /// @dev What a call knows of a market while it fills orders, each read once.
     struct Sale {
         address collateral;
         uint256 priceE36;
         uint256 lltvWad;
         uint256 minDebt;
         uint256 ratePerHour;
+        uint256 slopeWad;
         uint256 laneAgeWad;
+        uint256 maxDiscountWad;
+        uint256 maxFeeWad;
+        uint256 targetLtvWad;
+        uint256 absorbLtvWad;
+        uint256 maxAuctionDuration;
         BufferState buffer;
     }
 
@@ -93,12 +99,11 @@ contract AuctionHouse is IAuctionHouse, AccessManaged, ReentrancyGuardTransient 
 
         _observe(lane_, parameters, priceE36);
         uint256 premiumWad = _premium(lane_, parameters, priceE36);
+        bounty = _bounty(auction_, parameters, priceE36, ltvWad, state);
         if (auction_.startedAt == 0) ++lane_.auctions;
         lane_.startedAt = uint32(block.timestamp);
-        auction_.startedAt = uint40(block.timestamp);
-        auction_.premiumWad = uint64(premiumWad);
-        bounty = _bounty(auction_, parameters, priceE36, ltvWad, state);
         if (bounty != 0) auction_.bountyAt = uint40(block.timestamp);
+        (auction_.startedAt, auction_.premiumWad) = (uint40(block.timestamp), uint64(premiumWad));
         emit AuctionStarted(collateral, owner, msg.sender, priceE36, ltvWad, premiumWad, bounty);
 
         if (bounty != 0) vault.payBounty(collateral, owner, bounty, msg.sender);
@@ -317,9 +322,8 @@ contract AuctionHouse is IAuctionHouse, AccessManaged, ReentrancyGuardTransient 
         );
         if (whole) {
             _end(sale.collateral, order.owner, End.Target);
-        } else if (discountWad < _parameters[sale.collateral].maxDiscountBps * WAD_PER_BPS) {
-            auction_.discountWad = uint64(discountWad);
-            auction_.filledAt = uint40(block.timestamp);
+        } else if (discountWad < sale.maxDiscountWad) {
+            (auction_.discountWad, auction_.filledAt) = (uint64(discountWad), uint40(block.timestamp));
         }
     }
 
@@ -340,10 +344,7 @@ contract AuctionHouse is IAuctionHouse, AccessManaged, ReentrancyGuardTransient 
     /// @dev The bounty stays noted, so that cancelling and starting again earns no second one.
     function _end(address collateral, address owner, End end) internal {
         Auction storage auction_ = _auction[collateral][owner];
-        auction_.startedAt = 0;
-        auction_.premiumWad = 0;
-        auction_.discountWad = 0;
-        auction_.filledAt = 0;
+        (auction_.startedAt, auction_.premiumWad, auction_.discountWad, auction_.filledAt) = (0, 0, 0, 0);
         --_lane[collateral].auctions;
         emit AuctionEnded(collateral, owner, end);
     }
@@ -351,11 +352,8 @@ contract AuctionHouse is IAuctionHouse, AccessManaged, ReentrancyGuardTransient 
     /// @dev Notes the price. The average weighs each price by how long it was the last one seen, so that the first look
     /// after a sudden fall still remembers the price before it.
     function _observe(Lane storage lane_, LaneParameters storage parameters, uint256 priceE36) internal {
-        if (lane_.observedAt != block.timestamp) {
-            lane_.emaE36 = uint216(_ema(lane_, parameters.emaPeriod));
-            lane_.observedAt = uint40(block.timestamp);
-        }
-        lane_.lastPriceE36 = priceE36.toUint216();
+        if (lane_.observedAt != block.timestamp) lane_.emaE36 = uint216(_ema(lane_, parameters.emaPeriod));
+        (lane_.lastPriceE36, lane_.observedAt) = (priceE36.toUint216(), uint40(block.timestamp));
     }
 
     /// @dev The bounty of a start in collateral. Whoever pays it notes when.
@@ -428,15 +426,19 @@ contract AuctionHouse is IAuctionHouse, AccessManaged, ReentrancyGuardTransient 
         Lane storage lane_ = _lane[collateral];
         LaneParameters storage parameters = _parameters[collateral];
         sale.collateral = collateral;
+        uint256 cursorWad = lane_.cursorWad;
         sale.ratePerHour = lane_.ratePerHour;
         if (sale.ratePerHour == 0) revert LaneNotSet(collateral);
+        uint256 maxPremiumWad = parameters.maxPremiumBps * WAD_PER_BPS;
+        sale.slopeWad = parameters.slopeWad;
+        sale.maxDiscountWad = parameters.maxDiscountBps * WAD_PER_BPS;
+        sale.maxFeeWad = parameters.liquidationFeeBps * WAD_PER_BPS;
+        sale.targetLtvWad = parameters.targetLtvBps * WAD_PER_BPS;
+        sale.absorbLtvWad = parameters.absorbLtvBps * WAD_PER_BPS;
+        sale.maxAuctionDuration = parameters.maxAuctionDuration;
         sale.laneAgeWad = GradualAuction.laneAge(
-            lane_.cursorWad,
-            GradualAuction.longestAge(
-                parameters.maxPremiumBps * WAD_PER_BPS,
-                parameters.maxDiscountBps * WAD_PER_BPS,
-                parameters.slopeWad
-            )
+            cursorWad,
+            GradualAuction.longestAge(maxPremiumWad, sale.maxDiscountWad, sale.slopeWad)
         );
         address[] memory owners = new address[](orders.length);
         for (uint256 i; i < orders.length; ++i) {
@@ -449,21 +451,20 @@ contract AuctionHouse is IAuctionHouse, AccessManaged, ReentrancyGuardTransient 
     /// @dev `whole` when the quantity is all that the position has to sell. Remembers in `sale` what it asks the buffer.
     function _quote(
         Sale memory sale,
-        Auction storage auction_,
+        Auction memory auction_,
         IVault.PositionState memory state,
         uint256 want
     ) internal view returns (Quote memory q, uint256 discountWad, uint256 ratePerHour, bool whole) {
-        LaneParameters storage parameters = _parameters[sale.collateral];
         q.priceE36 = sale.priceE36;
         q.ltvWad = state.collateral.ltvWadUp(state.debt, sale.priceE36);
-        q.refusal = _refusal(sale, auction_, parameters, state.riskAt, q.ltvWad);
+        q.refusal = _refusal(sale, auction_.startedAt, state.riskAt, q.ltvWad);
         if (q.refusal != Refusal.None) return (q, 0, 0, false);
 
         uint256 feeWad;
-        (discountWad, feeWad, ratePerHour) = _terms(sale, auction_, parameters, q.ltvWad);
+        (discountWad, feeWad, ratePerHour) = _terms(sale, auction_, q.ltvWad);
         GradualAuction.Head memory h = GradualAuction.head(
             ratePerHour,
-            parameters.slopeWad,
+            sale.slopeWad,
             sale.laneAgeWad,
             (block.timestamp - auction_.startedAt) * WAD,
             auction_.premiumWad,
@@ -476,7 +477,7 @@ contract AuctionHouse is IAuctionHouse, AccessManaged, ReentrancyGuardTransient 
             return (q, 0, 0, false);
         }
 
-        uint256 most = _mostToSell(sale, h, parameters.targetLtvBps, state, feeWad);
+        uint256 most = _mostToSell(sale, h, sale.targetLtvWad, state, feeWad);
         q.collateral = Math.min(Math.min(want, h.available), most);
         whole = q.collateral == most;
         q.cost = h.cost(sale.priceE36, q.collateral);
@@ -494,16 +495,14 @@ contract AuctionHouse is IAuctionHouse, AccessManaged, ReentrancyGuardTransient 
 
     function _refusal(
         Sale memory sale,
-        Auction storage auction_,
-        LaneParameters storage parameters,
+        uint256 startedAt,
         uint256 riskAt,
         uint256 ltvWad
     ) internal view returns (Refusal) {
-        uint256 startedAt = auction_.startedAt;
         // a buyer can't skip the premium
         if (startedAt == 0) return Refusal.NotStarted;
         // an old start says nothing of today's price
-        if (block.timestamp > startedAt + parameters.maxAuctionDuration) return Refusal.Expired;
+        if (block.timestamp > startedAt + sale.maxAuctionDuration) return Refusal.Expired;
         // nor of a position that has changed
         if (riskAt >= startedAt) return Refusal.Enlarged;
         // A5: only what can't pay is sold
@@ -517,32 +516,31 @@ contract AuctionHouse is IAuctionHouse, AccessManaged, ReentrancyGuardTransient 
     /// comes first: a buyer matters more than the fee. Past `absorbLtv` with a full buffer the lane lets out more.
     function _terms(
         Sale memory sale,
-        Auction storage auction_,
-        LaneParameters storage parameters,
+        Auction memory auction_,
         uint256 ltvWad
     ) internal view returns (uint256 discountWad, uint256 feeWad, uint256 ratePerHour) {
         ratePerHour = sale.ratePerHour;
-        if (ltvWad >= parameters.absorbLtvBps * WAD_PER_BPS && _isBufferFull(sale)) {
+        if (ltvWad >= sale.absorbLtvWad && _isBufferFull(sale)) {
+            LaneParameters storage parameters = _parameters[sale.collateral];
             ratePerHour = (ratePerHour * parameters.stressPaceBps) / parameters.paceBps;
         }
-        if (ltvWad >= WAD) return (parameters.maxDiscountBps * WAD_PER_BPS, 0, ratePerHour);
+        if (ltvWad >= WAD) return (sale.maxDiscountWad, 0, ratePerHour);
         uint256 allowanceWad = (WAD - ltvWad) / 2;
-        discountWad = Math.min(parameters.maxDiscountBps * WAD_PER_BPS, allowanceWad);
+        discountWad = Math.min(sale.maxDiscountWad, allowanceWad);
         // A6: within a block an earlier fill's lower LTV makes nothing cheaper. Longer, a dust bought at the worst LTV
         // would hold the discount down for everybody
         if (auction_.filledAt == block.timestamp) discountWad = Math.min(discountWad, auction_.discountWad);
-        feeWad = Math.min(parameters.liquidationFeeBps * WAD_PER_BPS, allowanceWad - discountWad);
+        feeWad = Math.min(sale.maxFeeWad, allowanceWad - discountWad);
     }
 
     /// @dev What brings the position to its target LTV, or closes it where less than `minDebt` would be left.
     function _mostToSell(
         Sale memory sale,
         GradualAuction.Head memory h,
-        uint256 targetLtvBps,
+        uint256 targetLtvWad,
         IVault.PositionState memory state,
         uint256 feeWad
     ) internal pure returns (uint256 most) {
-        uint256 targetLtvWad = targetLtvBps * WAD_PER_BPS;
         for (uint256 i; i < 2; ++i) {
             most = h.quantityToTarget(sale.priceE36, state.collateral, state.debt, targetLtvWad, feeWad);
             if (targetLtvWad == 0) most = _roundUpToClose(most);
@@ -604,7 +602,7 @@ contract AuctionHouse is IAuctionHouse, AccessManaged, ReentrancyGuardTransient 
             sale.minDebt = minDebt;
             // a head that is flat throughout is a fixed price
             GradualAuction.Head memory h = GradualAuction.Head(multipleWad, type(uint112).max, type(uint192).max, 1, 1);
-            taken = _mostToSell(sale, h, parameters.targetLtvBps, state, 0);
+            taken = _mostToSell(sale, h, parameters.targetLtvBps * WAD_PER_BPS, state, 0);
         } else {
             taken = state.collateral;
         }
@@ -651,9 +649,9 @@ contract AuctionHouse is IAuctionHouse, AccessManaged, ReentrancyGuardTransient 
     }
 
     function _ema(Lane storage lane_, uint256 period) internal view returns (uint256) {
-        uint256 elapsed = block.timestamp - lane_.observedAt;
-        uint256 keptWad = uint256(Math.expWad(-int256((elapsed * WAD) / period)));
-        return Math.fullMulDiv(lane_.emaE36, keptWad, WAD) + Math.fullMulDiv(lane_.lastPriceE36, WAD - keptWad, WAD);
+        (uint256 lastPriceE36, uint256 observedAt) = (lane_.lastPriceE36, lane_.observedAt);
+        uint256 keptWad = uint256(Math.expWad(-int256(((block.timestamp - observedAt) * WAD) / period)));
+        return Math.fullMulDiv(lane_.emaE36, keptWad, WAD) + Math.fullMulDiv(lastPriceE36, WAD - keptWad, WAD);
     }
 
     /// @dev depth moves the price by 1 %, so that `paceBps` an hour is depth · paceBps / 100.

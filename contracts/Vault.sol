@@ -17,6 +17,7 @@ import { FixedPointMathLib as Math } from "solady/src/utils/FixedPointMathLib.so
 import { IBuyer } from "./interfaces/IBuyer.sol";
 import { IInterestRateModel } from "./interfaces/IInterestRateModel.sol";
 import { ILiquidityBuffer } from "./interfaces/ILiquidityBuffer.sol";
+import { IOracle } from "./interfaces/IOracle.sol";
 import { IVault } from "./interfaces/IVault.sol";
 import { PositionMath } from "./libraries/PositionMath.sol";
 import { BPS, INDEX_SCALE, WAD, WAD_PER_BPS } from "./libraries/Units.sol";
@@ -44,17 +45,17 @@ contract Vault is IVault, ERC4626, ERC20Permit, AccessManaged, Multicall, Reentr
     IInterestRateModel public immutable override interestRateModel;
 
     address public override auctionHouse;
-    bool public override borrowPaused;
-    uint16 public override reserveShareBps;
-    uint16 public override bufferShareBps;
-
     address public override buffer;
 
     uint128 internal _idle;
     uint128 internal _debtShares;
 
+    // what interest asks for is in one slot, and so is the pause, which a borrow reads with it
     uint128 internal _indexE27 = uint128(INDEX_SCALE);
     uint40 internal _accruedAt;
+    uint16 public override reserveShareBps;
+    uint16 public override bufferShareBps;
+    bool public override borrowPaused;
 
     uint128 internal _reserves;
     uint128 internal _bufferFees;
@@ -111,7 +112,13 @@ contract Vault is IVault, ERC4626, ERC20Permit, AccessManaged, Multicall, Reentr
         address owner
     ) public override(ERC4626, IERC4626) nonReentrant returns (uint256) {
         _accrue();
-        return super.withdraw(assets, receiver, owner);
+        uint256 shares = previewWithdraw(assets);
+        // the same as `assets > maxWithdraw(owner)`, without the way through the price of a share and back
+        if (shares > balanceOf(owner) || assets > _idle) {
+            revert ERC4626ExceededMaxWithdraw(owner, assets, maxWithdraw(owner));
+        }
+        _withdraw(msg.sender, receiver, owner, assets, shares);
+        return shares;
     }
 
     /// @inheritdoc IERC4626
@@ -154,7 +161,7 @@ contract Vault is IVault, ERC4626, ERC20Permit, AccessManaged, Multicall, Reentr
 
         p.collateral = (p.collateral + amount).toUint112();
         uint256 total = m.collateral + amount;
-        m.collateral = total.toUint128();
+        m.collateral = total.toUint112();
         emit CollateralSupplied(collateral, owner, msg.sender, amount);
 
         IERC20(collateral).safeTransferFrom(msg.sender, address(this), amount);
@@ -174,10 +181,12 @@ contract Vault is IVault, ERC4626, ERC20Permit, AccessManaged, Multicall, Reentr
         Market storage m = _listed(collateral);
         Position storage p = _position[collateral][owner];
 
-        _takeCollateral(m, p, amount);
-        if (p.debtShares != 0) {
+        (uint256 left, uint256 debtShares) = _takeCollateral(m, p, amount);
+        if (debtShares != 0) {
             p.riskAt = uint32(block.timestamp);
-            _requireMaxLtv(m, p.collateral, uint256(p.debtShares).toAssetsUp(_accrue()));
+            // no cash moves, so that the next call that moves some can book the interest
+            (uint256 index, , , ) = _accrued();
+            _requireMaxLtv(m, left, debtShares.toAssetsUp(index));
         }
         emit CollateralWithdrawn(collateral, owner, receiver, msg.sender, amount);
 
@@ -195,10 +204,10 @@ contract Vault is IVault, ERC4626, ERC20Permit, AccessManaged, Multicall, Reentr
         if (receiver == address(0)) revert ZeroAddress();
         if (borrowPaused) revert BorrowPaused();
         uint256 index = _accrue();
-        if (assets > _idle) revert NotEnoughCash(assets, _idle);
         debtShares = assets.toSharesUp(index);
-        _idle -= uint128(assets);
-        _debtShares = (_debtShares + debtShares).toUint128();
+        (uint256 cash, uint256 allShares) = (_idle, _debtShares);
+        if (assets > cash) revert NotEnoughCash(assets, cash);
+        (_idle, _debtShares) = (uint128(cash - assets), (allShares + debtShares).toUint128());
         _addDebt(collateral, owner, index, debtShares);
         emit Borrowed(collateral, owner, receiver, msg.sender, assets, debtShares);
 
@@ -216,7 +225,7 @@ contract Vault is IVault, ERC4626, ERC20Permit, AccessManaged, Multicall, Reentr
         uint256 ownShares = _position[collateral][owner].debtShares;
         uint256 debt = ownShares.toAssetsUp(index);
         (repaid, debtShares) = assets < debt ? (assets, assets.toSharesDown(index)) : (debt, ownShares);
-        _repay(collateral, owner, index, repaid, debtShares);
+        _repay(collateral, owner, index, repaid, ownShares, debtShares);
     }
 
     /// @inheritdoc IVault
@@ -227,9 +236,10 @@ contract Vault is IVault, ERC4626, ERC20Permit, AccessManaged, Multicall, Reentr
     ) external override nonReentrant returns (uint256 repaid) {
         if (debtShares == 0) revert ZeroAmount();
         uint256 index = _accrue();
-        debtShares = Math.min(debtShares, _position[collateral][owner].debtShares);
+        uint256 ownShares = _position[collateral][owner].debtShares;
+        debtShares = Math.min(debtShares, ownShares);
         repaid = debtShares.toAssetsUp(index);
-        _repay(collateral, owner, index, repaid, debtShares);
+        _repay(collateral, owner, index, repaid, ownShares, debtShares);
     }
 
     /// @inheritdoc IVault
@@ -278,10 +288,8 @@ contract Vault is IVault, ERC4626, ERC20Permit, AccessManaged, Multicall, Reentr
         bytes calldata data
     ) external override nonReentrant onlyAuctionHouse returns (uint256[] memory debts) {
         uint256 amount;
-        uint256 repaid;
-        (debts, amount, repaid) = _applyFills(collateral, fills, receiver);
-        uint256 cost = repaid + fee;
-        _idle = (_idle + cost).toUint128();
+        uint256 cost;
+        (debts, amount, cost) = _applyFills(collateral, fills, fee, receiver);
         if (fee != 0) _bufferFees = (_bufferFees + fee).toUint128();
         _writeOffUncovered(collateral, fills);
 
@@ -390,59 +398,72 @@ contract Vault is IVault, ERC4626, ERC20Permit, AccessManaged, Multicall, Reentr
         _indexE27 = index.toUint128();
         _accruedAt = uint40(block.timestamp);
         if (interest == 0) return index;
-        _reserves = (_reserves + toReserves).toUint128();
-        _bufferFees = (_bufferFees + toBuffer).toUint128();
+        (uint256 reserves_, uint256 fees) = (_reserves, _bufferFees);
+        (_reserves, _bufferFees) = ((reserves_ + toReserves).toUint128(), (fees + toBuffer).toUint128());
         emit InterestAccrued(index, interest, toReserves, toBuffer);
     }
 
-    function _takeCollateral(Market storage m, Position storage p, uint256 amount) internal {
-        if (amount > p.collateral) revert NotEnoughCollateral(amount, p.collateral);
-        p.collateral -= uint112(amount);
-        m.collateral -= uint128(amount);
+    function _takeCollateral(
+        Market storage m,
+        Position storage p,
+        uint256 amount
+    ) internal returns (uint256 left, uint256 debtShares) {
+        (left, debtShares) = (p.collateral, p.debtShares);
+        if (amount > left) revert NotEnoughCollateral(amount, left);
+        left -= amount;
+        p.collateral = uint112(left);
+        m.collateral -= uint112(amount);
     }
 
     /// @dev Books debt of a position and its market, and refuses what is above any of their limits.
     function _addDebt(address collateral, address owner, uint256 index, uint256 debtShares) internal {
         Market storage m = _listed(collateral);
         Position storage p = _position[collateral][owner];
-        uint256 ownShares = p.debtShares + debtShares;
+        (uint256 ownCollateral, uint256 ownShares) = (p.collateral, p.debtShares + debtShares);
         uint256 marketShares = m.debtShares + debtShares;
-        p.debtShares = ownShares.toUint112();
-        p.riskAt = uint32(block.timestamp);
-        m.debtShares = marketShares.toUint128();
+        (p.debtShares, p.riskAt) = (ownShares.toUint112(), uint32(block.timestamp));
+        m.debtShares = marketShares.toUint112();
 
         uint256 debt = ownShares.toAssetsUp(index);
-        if (debt < m.minDebt) revert DebtTooSmall(debt, m.minDebt);
+        (uint256 minDebt, uint256 debtCeiling) = (m.minDebt, m.debtCeiling);
+        if (debt < minDebt) revert DebtTooSmall(debt, minDebt);
         uint256 marketDebt = marketShares.toAssetsUp(index);
-        if (marketDebt > m.debtCeiling) revert DebtCeilingExceeded(marketDebt, m.debtCeiling);
-        _requireMaxLtv(m, p.collateral, debt);
+        if (marketDebt > debtCeiling) revert DebtCeilingExceeded(marketDebt, debtCeiling);
+        _requireMaxLtv(m, ownCollateral, debt);
     }
 
-    function _repay(address collateral, address owner, uint256 index, uint256 assets, uint256 debtShares) internal {
+    function _repay(
+        address collateral,
+        address owner,
+        uint256 index,
+        uint256 assets,
+        uint256 ownShares,
+        uint256 debtShares
+    ) internal {
         Market storage m = _listed(collateral);
-        Position storage p = _position[collateral][owner];
-        if (p.debtShares == 0) revert NoDebt();
+        if (ownShares == 0) revert NoDebt();
 
-        uint256 ownShares = p.debtShares - debtShares;
-        p.debtShares = uint112(ownShares);
-        m.debtShares -= uint128(debtShares);
-        _debtShares -= uint128(debtShares);
-        _idle = (_idle + assets).toUint128();
+        _position[collateral][owner].debtShares = uint112(ownShares - debtShares);
+        m.debtShares -= uint112(debtShares);
+        (uint256 cash, uint256 allShares) = (_idle, _debtShares);
+        (_idle, _debtShares) = ((cash + assets).toUint128(), uint128(allShares - debtShares));
 
         // a rest too small to be worth a keeper's gas would end as bad debt
-        uint256 rest = ownShares.toAssetsUp(index);
+        uint256 rest = (ownShares - debtShares).toAssetsUp(index);
         if (rest != 0 && rest < m.minDebt) revert DebtTooSmall(rest, m.minDebt);
         emit Repaid(collateral, owner, msg.sender, assets, debtShares);
 
         IERC20(asset()).safeTransferFrom(msg.sender, address(this), assets);
     }
 
-    /// @dev Books the fills in positions, market and total debt.
+    /// @dev Books the fills in positions, market and total debt, and their cost in cash.
     function _applyFills(
         address collateral,
         Fill[] calldata fills,
+        uint256 fee,
         address receiver
-    ) internal returns (uint256[] memory debts, uint256 amount, uint256 repaid) {
+    ) internal returns (uint256[] memory debts, uint256 amount, uint256 cost) {
+        cost = fee;
         uint256 index = _accrue();
         uint256 shares;
         debts = new uint256[](fills.length);
@@ -450,14 +471,15 @@ contract Vault is IVault, ERC4626, ERC20Permit, AccessManaged, Multicall, Reentr
             uint256 repaidShares;
             (repaidShares, debts[i]) = _applyFill(collateral, fills[i], index);
             amount += fills[i].collateral;
-            repaid += fills[i].repaid;
+            cost += fills[i].repaid;
             shares += repaidShares;
             emit Settled(collateral, fills[i].owner, receiver, fills[i].collateral, fills[i].repaid, repaidShares);
         }
         Market storage m = _market[collateral];
-        m.collateral = (m.collateral - amount).toUint128();
-        m.debtShares = (m.debtShares - shares).toUint128();
-        _debtShares = (_debtShares - shares).toUint128();
+        (uint256 marketCollateral, uint256 marketShares) = (m.collateral, m.debtShares);
+        (m.collateral, m.debtShares) = (uint112(marketCollateral - amount), uint112(marketShares - shares));
+        (uint256 cash, uint256 allShares) = (_idle, _debtShares);
+        (_idle, _debtShares) = ((cash + cost).toUint128(), uint128(allShares - shares));
     }
 
     /// @dev Position only; the caller sums up the totals.
@@ -467,12 +489,11 @@ contract Vault is IVault, ERC4626, ERC20Permit, AccessManaged, Multicall, Reentr
         uint256 index
     ) internal returns (uint256 repaidShares, uint256 debt) {
         Position storage p = _position[collateral][fill.owner];
-        if (fill.collateral > p.collateral) revert NotEnoughCollateral(fill.collateral, p.collateral);
-        uint256 shares = p.debtShares;
+        (uint256 held, uint256 shares) = (p.collateral, p.debtShares);
+        if (fill.collateral > held) revert NotEnoughCollateral(fill.collateral, held);
         debt = shares.toAssetsUp(index);
         repaidShares = fill.repaid < debt ? fill.repaid.toSharesDown(index) : shares;
-        p.collateral -= uint112(fill.collateral);
-        p.debtShares = uint112(shares - repaidShares);
+        (p.collateral, p.debtShares) = (uint112(held - fill.collateral), uint112(shares - repaidShares));
         debt = (shares - repaidShares).toAssetsUp(index);
     }
 
@@ -489,7 +510,7 @@ contract Vault is IVault, ERC4626, ERC20Permit, AccessManaged, Multicall, Reentr
         uint256 shares = p.debtShares;
         uint256 debt = shares.toAssetsUp(_indexE27);
         p.debtShares = 0;
-        _market[collateral].debtShares -= uint128(shares);
+        _market[collateral].debtShares -= uint112(shares);
         _debtShares -= uint128(shares);
 
         uint256 fromReserves = Math.min(debt, _reserves);
@@ -535,7 +556,8 @@ contract Vault is IVault, ERC4626, ERC20Permit, AccessManaged, Multicall, Reentr
 
     function _listed(address collateral) internal view returns (Market storage m) {
         m = _market[collateral];
-        if (m.lltvBps == 0) revert MarketNotListed(collateral);
+        // of the slot that every change of a position writes
+        if (m.maxLtvBps == 0) revert MarketNotListed(collateral);
     }
 
     function _requireMaxLtv(Market storage m, uint256 collateral, uint256 debt) internal view {
@@ -546,18 +568,19 @@ contract Vault is IVault, ERC4626, ERC20Permit, AccessManaged, Multicall, Reentr
 
     /// @dev Index and interest as of now, from what is stored.
     function _accrued() internal view returns (uint256 index, uint256 interest, uint256 toReserves, uint256 toBuffer) {
-        index = _indexE27;
-        uint256 elapsed = block.timestamp - _accruedAt;
-        uint256 debtShares = _debtShares;
+        uint256 accruedAt;
+        (index, accruedAt, toReserves, toBuffer) = (_indexE27, _accruedAt, reserveShareBps, bufferShareBps);
+        (uint256 cash, uint256 debtShares) = (_idle, _debtShares);
+        uint256 elapsed = block.timestamp - accruedAt;
         if (elapsed == 0 || debtShares == 0) return (index, 0, 0, 0);
 
         uint256 debt = debtShares.toAssetsDown(index);
-        uint256 utilisationWad = debt == 0 ? 0 : Math.fullMulDiv(debt, WAD, debt + _idle);
+        uint256 utilisationWad = debt == 0 ? 0 : Math.fullMulDiv(debt, WAD, debt + cash);
         uint256 rateWad = Math.min(interestRateModel.borrowRatePerSecondWad(utilisationWad), MAX_RATE_PER_SECOND_WAD);
         index = Math.fullMulDiv(index, uint256(Math.expWad(int256(rateWad * elapsed))), WAD);
         interest = debtShares.toAssetsDown(index) - debt;
-        toReserves = (interest * reserveShareBps) / BPS;
-        toBuffer = (interest * bufferShareBps) / BPS;
+        toReserves = (interest * toReserves) / BPS;
+        toBuffer = (interest * toBuffer) / BPS;
     }
 
     /// @inheritdoc ERC4626
@@ -606,15 +629,18 @@ contract Vault is IVault, ERC4626, ERC20Permit, AccessManaged, Multicall, Reentr
         override
         returns (uint256 priceE36, uint256 lltvBps, uint256 minDebt, PositionState[] memory positions)
     {
-        Market storage m = _listed(collateral);
-        priceE36 = m.oracle.price();
-        lltvBps = m.lltvBps;
+        Market storage m = _market[collateral];
+        IOracle oracle;
+        (oracle, lltvBps) = (m.oracle, m.lltvBps);
+        if (lltvBps == 0) revert MarketNotListed(collateral);
+        priceE36 = oracle.price();
         minDebt = m.minDebt;
         (uint256 index, , , ) = _accrued();
         positions = new PositionState[](owners.length);
         for (uint256 i; i < owners.length; ++i) {
             Position storage p = _position[collateral][owners[i]];
-            positions[i] = PositionState(p.collateral, uint256(p.debtShares).toAssetsUp(index), p.riskAt);
+            (uint256 held, uint256 debtShares, uint256 riskAt) = (p.collateral, p.debtShares, p.riskAt);
+            positions[i] = PositionState(held, debtShares.toAssetsUp(index), riskAt);
         }
     }
 
@@ -661,8 +687,9 @@ contract Vault is IVault, ERC4626, ERC20Permit, AccessManaged, Multicall, Reentr
     /// @dev Cash and debts, less what reserves and the buffer are owed of them.
     function totalAssets() public view override(ERC4626, IERC4626) returns (uint256) {
         (uint256 index, , uint256 toReserves, uint256 toBuffer) = _accrued();
-        uint256 owned = uint256(_idle) + uint256(_debtShares).toAssetsDown(index);
-        uint256 owed = uint256(_reserves) + toReserves + _bufferFees + toBuffer;
+        (uint256 cash, uint256 debtShares) = (_idle, _debtShares);
+        uint256 owned = cash + debtShares.toAssetsDown(index);
+        uint256 owed = uint256(_reserves) + _bufferFees + toReserves + toBuffer;
         return Math.zeroFloorSub(owned, owed);
     }
 

@@ -22,17 +22,17 @@ interface IVault is IERC4626, IERC20Permit, IERC3156FlashLender {
     /// never be above `oracle`, or an unhealthy position could be drawn from.
     /// @param debtCeiling The most that may be owed in this market when somebody borrows.
     /// @param minDebt The least that a position may owe, if it owes anything.
-    /// @param collateral The sum of the positions' collateral.
-    /// @param debtShares The sum of the positions' debt shares.
+    /// @param collateral The sum of the positions' collateral; as each of theirs, under 2^112.
+    /// @param debtShares The sum of the positions' debt shares; as each of theirs, under 2^112.
     struct Market {
         IOracle oracle;
-        uint16 maxLtvBps;
         uint16 lltvBps;
         IOracle borrowOracle;
         uint128 debtCeiling;
         uint128 minDebt;
-        uint128 collateral;
-        uint128 debtShares;
+        uint112 collateral;
+        uint112 debtShares;
+        uint16 maxLtvBps;
     }
 
     /// @notice What governance says of a market; see `Market`.
@@ -187,7 +187,8 @@ interface IVault is IERC4626, IERC20Permit, IERC3156FlashLender {
     function supplyCollateral(address collateral, uint256 amount, address owner) external;
 
     /// @notice Takes collateral out of the position of `owner`, who must be the caller or have authorised it.
-    /// @dev With debt, reads `borrowOracle` and requires the LTV after to be at most `maxLtvBps`; without, reads none.
+    /// @dev With debt, reads `borrowOracle` and requires the LTV after to be at most `maxLtvBps`; without, reads none. Counts
+    /// interest up to now, but leaves it to the next call that moves cash to book it.
     /// Reverts with `NotAuthorized`, `ZeroAmount`, `ZeroAddress`, `MarketNotListed`, `NotEnoughCollateral`, `LtvTooHigh`, or
     /// as the oracle does.
     function withdrawCollateral(address collateral, uint256 amount, address owner, address receiver) external;

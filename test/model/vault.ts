@@ -219,7 +219,7 @@ export class VaultModel {
     const position = this.own(market, owner);
     if (position.debtShares !== 0n) {
       position.riskAt = this.world.now;
-      this.requireMaxLtv(collateral, position.collateral, mulUp(position.debtShares, this.accrue(), RAY));
+      this.requireMaxLtv(collateral, position.collateral, mulUp(position.debtShares, this.accrued().index, RAY));
     }
     this.world.transfer(collateral, this.world.at.vault, receiver, amount);
   }

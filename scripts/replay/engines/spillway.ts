@@ -450,7 +450,7 @@ export function lltvOf(asset: CollateralAsset): bigint {
 }
 
 /** Mainnet's parameters for the markets of the run, without the caps that a replay's book would hit. */
-function parametersFor(world: World): NetworkParameters {
+export function parametersFor(world: World): NetworkParameters {
   const maxAge = world.feedPatience;
   return {
     ...mainnetParameters,

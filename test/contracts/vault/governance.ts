@@ -69,7 +69,7 @@ describe("Vault: governance", () => {
         .to.emit(vault, "MarketSet")
         .withArgs(await second.getAddress(), [a, b, 7000n, 7500n, usdc(5), usdc(1)]);
       expect(await vault.markets()).to.deep.equal([await collateral.getAddress(), await second.getAddress()]);
-      expect(await vault.market(second)).to.deep.equal([a, 7000n, 7500n, b, usdc(5), usdc(1), 0n, 0n]);
+      expect(await vault.market(second)).to.deep.equal([a, 7500n, b, usdc(5), usdc(1), 0n, 0n, 7000n]);
     });
 
     it("changes all but the lltv, and leaves what is in it", async () => {
@@ -78,7 +78,7 @@ describe("Vault: governance", () => {
       const [a, b] = [await oracle.getAddress(), await borrowOracle.getAddress()];
       const change = { oracle: b, borrowOracle: a, maxLtvBps: 1, lltvBps: 8300, debtCeiling: 0n, minDebt: 0n };
       await vault.setMarket(collateral, change);
-      expect(await vault.market(collateral)).to.deep.equal([b, 1n, 8300n, a, 0n, 0n, weth(10), usdc(16_000)]);
+      expect(await vault.market(collateral)).to.deep.equal([b, 8300n, a, 0n, 0n, weth(10), usdc(16_000), 1n]);
       expect(await vault.markets()).to.have.lengthOf(1);
       for (const lltvBps of [8200, 8400, 0]) {
         await expect(vault.setMarket(collateral, { ...change, lltvBps }))

@@ -41,7 +41,7 @@ describe("Vault: multicall and permit", () => {
 
   it("takes a permit for its shares (ERC-2612), once", async () => {
     const { vault, lender, keeper } = await coreWithoutInterest();
-    const deadline = BigInt(await time.latest()) + 100n;
+    const deadline = BigInt(await time.latest()) + 86_400n;
     const message = { owner: lender.address, spender: keeper.address, value: 5000n, nonce: 0n, deadline };
     const { v, r, s } = ethers.Signature.from(
       await lender.signTypedData(

@@ -1,5 +1,5 @@
-import { AbiCoder, keccak256, ZeroAddress, type Interface } from "ethers";
-import { ownArtifact, packageVersion } from "../../chain/artifacts";
+import { type Interface } from "ethers";
+import { packageVersion } from "../../chain/artifacts";
 import { abi, type Log, type TxRequest } from "../../chain/chain";
 import { SpillwayError } from "../../../errors";
 import { item } from "../../item";
@@ -8,13 +8,11 @@ import type { Engine, OpenRequest, PositionState, World } from "../engine";
 import type { Multicall } from "../multicall";
 import { peerEngine, type Liquidation, type PeerProtocol } from "../peer";
 import type { Offer } from "../peerLiquidator";
-import { morphoArtifact } from "./compile";
+import { deployMorpho, type Deployment, type Market } from "./deploy";
 import { parameters } from "./parameters";
 import { accrue, isHealthy, repaidFor, seizedFor, toAssetsUp, type Position, type Terms, type Totals } from "./rules";
 
 const PRICE_SCALE = 10n ** 36n;
-/** Morpho's own Chainlink oracle doesn't look at an answer's age; this is as good as never. */
-const ANY_AGE = 2n ** 32n - 1n;
 
 // structs in place of the ABI's lists of values: the encoding is the same
 const reader = abi([
@@ -24,12 +22,6 @@ const reader = abi([
   // Morpho's events come from a library, so that its ABI lacks them
   "event Liquidate(bytes32 indexed id, address indexed caller, address indexed borrower, uint256 repaidAssets, uint256 repaidShares, uint256 seizedAssets, uint256 badDebtAssets, uint256 badDebtShares)",
 ]);
-
-interface Market {
-  id: string;
-  /** `MarketParams`, in its order. */
-  params: readonly [loan: string, collateral: string, oracle: string, irm: string, lltv: bigint];
-}
 
 /**
  * Morpho Blue of `@morpho-org/morpho-blue`, one market per collateral. A liquidation that takes the last collateral writes
@@ -48,7 +40,7 @@ class MorphoBlue implements PeerProtocol<Position> {
   readonly gasUse = { around: 200_000n, each: 42_000n };
   readonly address: string;
   private readonly deployer: Deployer;
-  private deployed: { abi: Interface; markets: readonly Market[] } | undefined;
+  private deployed: Deployment | undefined;
   private state: readonly { totals: Totals; lenderShares: bigint; priceE36: bigint | undefined }[] = [];
 
   constructor(private readonly world: World) {
@@ -58,34 +50,7 @@ class MorphoBlue implements PeerProtocol<Position> {
   }
 
   async deploy(): Promise<void> {
-    const { chain, loan, markets } = this.world;
-    const { deployer } = this;
-    const artifact = await morphoArtifact();
-    await deployer.start();
-    const morpho = await deployer.place("Morpho", artifact, [deployer.account]);
-    const rate = ownArtifact("mocks/ReplayFixedRate.sol", "ReplayFixedRate");
-    const irm = await deployer.place("fixed rate", rate, [parameters.ratePerSecond]);
-    const oracleArtifact = ownArtifact("oracles/ChainlinkOracle.sol", "ChainlinkOracle");
-    deployer.call(morpho, "enableIrm", [irm.address]);
-    for (const lltv of new Set(markets.map(({ asset }) => parameters.lltv[asset]))) {
-      deployer.call(morpho, "enableLltv", [lltv]);
-    }
-    await chain.settle("Morpho's rates and lltvs");
-    const made: Market[] = [];
-    for (const { asset, collateral } of markets) {
-      const base = [collateral.address, loan.address, collateral.feed, ANY_AGE];
-      const sources = [...base, loan.feed, ANY_AGE, ZeroAddress, 0n];
-      const oracle = await deployer.place(`oracle of ${asset}`, oracleArtifact, [sources]);
-      const params = [loan.address, collateral.address, oracle.address, irm.address, parameters.lltv[asset]] as const;
-      const encoded = AbiCoder.defaultAbiCoder().encode(
-        ["address", "address", "address", "address", "uint256"],
-        params,
-      );
-      made.push({ id: keccak256(encoded), params });
-      deployer.call(morpho, "createMarket", [params]);
-    }
-    await chain.settle("Morpho's markets");
-    this.deployed = { abi: morpho.abi, markets: made };
+    this.deployed = await deployMorpho(this.world, this.deployer);
   }
 
   supply(lender: string, amounts: readonly bigint[]): { total: bigint; transactions: TxRequest[] } {
