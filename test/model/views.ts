@@ -84,7 +84,7 @@ function viewsOf(c: Contracts, m: Models): View[] {
     const at = token.target as string;
     add(c.vault, "market", [at], () => {
       const { maxLtvBps, lltvBps, debtCeiling, minDebt, collateral, debtShares } = vault.market(at);
-      return [maxLtvBps, lltvBps, debtCeiling, minDebt, collateral, debtShares];
+      return [lltvBps, debtCeiling, minDebt, collateral, debtShares, maxLtvBps];
     });
     add(c.house, "lane", [at], () => {
       const l = house.lane(at);
