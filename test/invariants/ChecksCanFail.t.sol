@@ -271,10 +271,7 @@ contract ChecksCanFailTest is ForgeTest {
     function test_V3_seesAFallOfTheSharePrice() public {
         uint256 assets = vault.totalAssets();
         bytes memory call = abi.encodeCall(vault.totalAssets, ());
-        _callFailsWith(
-            abi.encodeCall(handler.lie, (address(vault), call, abi.encode(assets - 1))),
-            Checks.V3.selector
-        );
+        _callFailsWith(abi.encodeCall(handler.lie, (address(vault), call, abi.encode(assets - 1))), Checks.V3.selector);
     }
 
     function test_V4_seesACallThatPays() public {
@@ -299,6 +296,8 @@ contract ChecksCanFailTest is ForgeTest {
     function test_A2_seesALaneThatRunsOver() public {
         _openSale(0.9e18);
         _faultyHouse(1e18, 1e18);
+        // a burst is a third of an hour's
+        _mockRate(0.3e18);
         _buyFailsWith(0.2e18, Checks.A2.selector);
     }
 
@@ -328,9 +327,7 @@ contract ChecksCanFailTest is ForgeTest {
         _faultyHouse(1.2e18, 1e18);
         (uint256 collateral, , ) = handler.state(0, 0);
         // the lane's pace is not what is looked at here
-        IAuctionHouse.Lane memory lane = IAuctionHouse(house).lane(token);
-        lane.ratePerHour = type(uint112).max;
-        vm.mockCall(house, abi.encodeCall(IAuctionHouse.lane, (token)), abi.encode(lane));
+        _mockRate(type(uint112).max);
         _buyFailsWith(collateral / 2, Checks.A4.selector);
     }
 
@@ -342,10 +339,7 @@ contract ChecksCanFailTest is ForgeTest {
     function test_A8_seesABountyThatIsTooHigh() public {
         Checks.PositionLook memory p = Checks.PositionLook(1001e18, 900_000e6, 0.9e18);
         handler.A8_bountiesAreBounded(0, 0, 1e18, p, 1000e24);
-        _callFailsWith(
-            abi.encodeCall(handler.A8_bountiesAreBounded, (0, 0, 1e18 + 1, p, 1000e24)),
-            Checks.A8.selector
-        );
+        _callFailsWith(abi.encodeCall(handler.A8_bountiesAreBounded, (0, 0, 1e18 + 1, p, 1000e24)), Checks.A8.selector);
     }
 
     function test_B2_seesInventoryThatLeavesAtOnce() public {
@@ -383,6 +377,12 @@ contract ChecksCanFailTest is ForgeTest {
     }
 
     // ---- helpers ----
+
+    function _mockRate(uint128 ratePerHour) internal {
+        IAuctionHouse.Lane memory lane = IAuctionHouse(house).lane(token);
+        lane.ratePerHour = ratePerHour;
+        vm.mockCall(house, abi.encodeCall(IAuctionHouse.lane, (token)), abi.encode(lane));
+    }
 
     function _openSale(uint256 ltvWad) internal {
         handler.crashTo(0, 0, ltvWad);
