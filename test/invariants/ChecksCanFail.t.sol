@@ -18,6 +18,7 @@ abstract contract Faulty {
         _code = code;
     }
 
+    // solhint-disable-next-line no-complex-fallback
     fallback() external {
         address code = _code;
         assembly ("memory-safe") {
@@ -138,7 +139,7 @@ contract BrokenHandler is Handler(false) {
     }
 
     /// @dev A call of the keeper's in which `from` sends tokens away.
-    function send(address token, address from, address to, uint256 amount) external timed checked(keeper, 0) {
+    function sendFrom(address token, address from, address to, uint256 amount) external timed checked(keeper, 0) {
         vm.prank(from);
         IERC20(token).transfer(to, amount);
     }
@@ -276,7 +277,7 @@ contract ChecksCanFailTest is ForgeTest {
 
     function test_V4_seesACallThatPays() public {
         bytes memory call = abi.encodeCall(
-            handler.send,
+            handler.sendFrom,
             (loan, handler.underwriter(), address(uint160(uint256(keccak256("keeper")))), 100)
         );
         _callFailsWith(call, Checks.V4.selector);
