@@ -18,6 +18,7 @@ abstract contract Faulty {
         _code = code;
     }
 
+    // solhint-disable-next-line no-complex-fallback
     fallback() external {
         address code = _code;
         assembly ("memory-safe") {
@@ -138,7 +139,7 @@ contract BrokenHandler is Handler(false) {
     }
 
     /// @dev A call of the keeper's in which `from` sends tokens away.
-    function send(address token, address from, address to, uint256 amount) external timed checked(keeper, 0) {
+    function sendFrom(address token, address from, address to, uint256 amount) external timed checked(keeper, 0) {
         vm.prank(from);
         IERC20(token).transfer(to, amount);
     }
@@ -271,15 +272,12 @@ contract ChecksCanFailTest is ForgeTest {
     function test_V3_seesAFallOfTheSharePrice() public {
         uint256 assets = vault.totalAssets();
         bytes memory call = abi.encodeCall(vault.totalAssets, ());
-        _callFailsWith(
-            abi.encodeCall(handler.lie, (address(vault), call, abi.encode(assets - 1))),
-            Checks.V3.selector
-        );
+        _callFailsWith(abi.encodeCall(handler.lie, (address(vault), call, abi.encode(assets - 1))), Checks.V3.selector);
     }
 
     function test_V4_seesACallThatPays() public {
         bytes memory call = abi.encodeCall(
-            handler.send,
+            handler.sendFrom,
             (loan, handler.underwriter(), address(uint160(uint256(keccak256("keeper")))), 100)
         );
         _callFailsWith(call, Checks.V4.selector);
@@ -299,6 +297,8 @@ contract ChecksCanFailTest is ForgeTest {
     function test_A2_seesALaneThatRunsOver() public {
         _openSale(0.9e18);
         _faultyHouse(1e18, 1e18);
+        // a burst is a third of an hour's
+        _mockRate(0.3e18);
         _buyFailsWith(0.2e18, Checks.A2.selector);
     }
 
@@ -328,9 +328,7 @@ contract ChecksCanFailTest is ForgeTest {
         _faultyHouse(1.2e18, 1e18);
         (uint256 collateral, , ) = handler.state(0, 0);
         // the lane's pace is not what is looked at here
-        IAuctionHouse.Lane memory lane = IAuctionHouse(house).lane(token);
-        lane.ratePerHour = type(uint112).max;
-        vm.mockCall(house, abi.encodeCall(IAuctionHouse.lane, (token)), abi.encode(lane));
+        _mockRate(type(uint112).max);
         _buyFailsWith(collateral / 2, Checks.A4.selector);
     }
 
@@ -342,10 +340,7 @@ contract ChecksCanFailTest is ForgeTest {
     function test_A8_seesABountyThatIsTooHigh() public {
         Checks.PositionLook memory p = Checks.PositionLook(1001e18, 900_000e6, 0.9e18);
         handler.A8_bountiesAreBounded(0, 0, 1e18, p, 1000e24);
-        _callFailsWith(
-            abi.encodeCall(handler.A8_bountiesAreBounded, (0, 0, 1e18 + 1, p, 1000e24)),
-            Checks.A8.selector
-        );
+        _callFailsWith(abi.encodeCall(handler.A8_bountiesAreBounded, (0, 0, 1e18 + 1, p, 1000e24)), Checks.A8.selector);
     }
 
     function test_B2_seesInventoryThatLeavesAtOnce() public {
@@ -383,6 +378,12 @@ contract ChecksCanFailTest is ForgeTest {
     }
 
     // ---- helpers ----
+
+    function _mockRate(uint128 ratePerHour) internal {
+        IAuctionHouse.Lane memory lane = IAuctionHouse(house).lane(token);
+        lane.ratePerHour = ratePerHour;
+        vm.mockCall(house, abi.encodeCall(IAuctionHouse.lane, (token)), abi.encode(lane));
+    }
 
     function _openSale(uint256 ltvWad) internal {
         handler.crashTo(0, 0, ltvWad);

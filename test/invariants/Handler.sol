@@ -297,10 +297,7 @@ contract Handler is Checks {
         ++count["lanes"];
     }
 
-    function _randomLane(
-        uint256 k,
-        uint256 seed
-    ) internal view returns (IAuctionHouse.LaneParameters memory p) {
+    function _randomLane(uint256 k, uint256 seed) internal view returns (IAuctionHouse.LaneParameters memory p) {
         p = _standardLane(k);
         // every second time the standard ones come back, so that runs stay lively
         if (_pick(seed, "standard", 0, 1) == 0) return p;
@@ -551,7 +548,13 @@ contract Handler is Checks {
     function _isAbsorbable(uint256 k, uint256 i, uint256 ltvWad) internal view returns (bool) {
         IAuctionHouse.LaneParameters memory p = house.laneParameters(_collateral(k));
         uint256 startedAt = house.auction(_collateral(k), owners[i]).startedAt;
-        return ltvWad >= p.absorbLtvBps * WAD_PER_BPS || (_runs(k, i) && clock >= startedAt + p.absorbDelay);
+        // where a unit of collateral is no dust, none of it may be what is to be taken over
+        if (_value(100, _price(k)) > vault.market(_collateral(k)).minDebt) return false;
+        return ltvWad >= _absorbLtvWad(k) || (_runs(k, i) && clock >= startedAt + p.absorbDelay);
+    }
+
+    function _absorbLtvWad(uint256 k) internal view returns (uint256) {
+        return house.laneParameters(_collateral(k)).absorbLtvBps * WAD_PER_BPS;
     }
 
     function _absorb(uint256 k, uint256 i, uint256 seed) internal checked(keeper, k) hooked(seed, address(vault)) {
@@ -575,7 +578,7 @@ contract Handler is Checks {
 
     function buyInventory(uint256 seed, uint256 amount) external timed {
         for (uint256 j; j < _markets.length; ++j) {
-            uint256 k = (seed % _markets.length + j) % _markets.length;
+            uint256 k = ((seed % _markets.length) + j) % _markets.length;
             (ILiquidityBuffer.SaleRefusal refusal, uint256 most, , ) = buffer.quoteInventory(
                 _collateral(k),
                 type(uint256).max
@@ -644,7 +647,8 @@ contract Handler is Checks {
     /// @dev Zero where it is not refused.
     function _refusalOfStart(uint256 k, uint256 i, uint256 ltvWad) internal view returns (bytes4) {
         if (ltvWad <= _lltvWad(k)) return IAuctionHouse.PositionHealthy.selector;
-        if (vault.position(_collateral(k), owners[i]).riskAt == clock) return IAuctionHouse.EnlargedInThisBlock.selector;
+        if (vault.position(_collateral(k), owners[i]).riskAt == clock)
+            return IAuctionHouse.EnlargedInThisBlock.selector;
         return _runs(k, i) ? IAuctionHouse.AlreadyStarted.selector : bytes4(0);
     }
 
@@ -661,8 +665,8 @@ contract Handler is Checks {
         bytes4 refusal;
         if (ltvWad <= _lltvWad(k)) refusal = IAuctionHouse.PositionHealthy.selector;
         else if (vault.position(c, owner).riskAt == clock) refusal = IAuctionHouse.EnlargedInThisBlock.selector;
-        else if (!_isAbsorbable(k, i, ltvWad)) refusal = IAuctionHouse.NotAbsorbable.selector;
-        else if (_isBufferFull(k)) refusal = IAuctionHouse.BufferFull.selector;
+        else if (_isBufferFull(k) && _isAbsorbable(k, i, ltvWad)) refusal = IAuctionHouse.BufferFull.selector;
+        else if (ltvWad < _absorbLtvWad(k) && !_runs(k, i)) refusal = IAuctionHouse.NotAbsorbable.selector;
         _refused(keeper, h, abi.encodeCall(house.absorb, (c, owner)), refusal);
     }
 
@@ -884,11 +888,12 @@ contract Handler is Checks {
     function _aim(uint256 seed, address target) internal {
         address who = address(attacker);
         address c = _collateral(seed % _markets.length);
-        bytes[] memory calls = target == address(vault)
-            ? _lockedInVault(c, who)
-            : target == address(house)
-                ? _lockedInHouse(c, who)
-                : _lockedInBuffer(c, who);
+        bytes[] memory calls =
+            target == address(vault)
+                ? _lockedInVault(c, who)
+                : target == address(house)
+                    ? _lockedInHouse(c, who)
+                    : _lockedInBuffer(c, who);
         attacker.aim(target, calls[_pick(seed, "call", 0, calls.length - 1)]);
     }
 
