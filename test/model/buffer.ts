@@ -2,7 +2,7 @@ import type { AuctionHouseModel } from "./auctionHouse";
 import * as lane from "./lane";
 import { BPS, WAD, WAD_PER_BPS, lessOrZero, min, mulDown, mulUp } from "./math";
 import { valueDown, type VaultModel } from "./vault";
-import { refuse, type World } from "./world";
+import { outcome, refuse, Refused, type World } from "./world";
 
 export interface InventoryParameters {
   cap: bigint;
@@ -142,7 +142,8 @@ export class BufferModel {
   }
 
   maxWithdraw(controller: string): bigint {
-    return this.toAssets(this.maxRedeem(controller));
+    const shares = this.maxRedeem(controller);
+    return shares === 0n ? 0n : this.toAssets(shares);
   }
 
   collectFees(): bigint {
@@ -267,12 +268,13 @@ export class BufferModel {
     this.world.transfer(this.world.at.loan, this.world.at.buffer, receiver, assets);
   }
 
-  /** The first market in which a loss may be coming. */
+  /** The first market in which a loss may be coming, or whose price can't be read. */
   private marketInTrouble(): string | undefined {
-    return this.world.at.collaterals.find(
-      (collateral) =>
-        this.house.lane(collateral).auctions !== 0n || this.isUnderAverage(collateral, this.world.price(collateral)),
-    );
+    return this.world.at.collaterals.find((collateral) => {
+      if (this.house.lane(collateral).auctions !== 0n) return true;
+      const price = outcome(() => this.world.price(collateral));
+      return price instanceof Refused || this.isUnderAverage(collateral, price);
+    });
   }
 
   private isUnderAverage(collateral: string, price: bigint): boolean {
