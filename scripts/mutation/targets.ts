@@ -37,6 +37,10 @@ export const targets: Record<string, Stage[]> = {
     { contracts: [HOUSE, BUFFER], tests: at(["auctionHouse", "buffer"]) },
   ],
   "contracts/libraries/PositionMath.sol": [
+    {
+      contracts: ["contracts/mocks/PositionMathHarness.sol:PositionMathHarness"],
+      tests: at(["libraries/PositionMath.ts"]),
+    },
     { contracts: CORE, tests: at(["vault", "auctionHouse", "buffer", "regressions"]) },
   ],
   "contracts/libraries/Units.sol": [{ contracts: CORE, tests: at(["vault", "auctionHouse", "buffer"]) }],

@@ -3,7 +3,7 @@ import { baseline, judge } from "./judge";
 import { type Mutant } from "./mutant";
 import { type Verdict } from "./verdict";
 
-export type Task = { baseline: string } | { mutant: Mutant };
+export type Task = { baseline: string[] } | { mutant: Mutant };
 export type Answer = { held: true } | { verdict: Verdict } | { error: string };
 
 async function answer(task: Task): Promise<Answer> {

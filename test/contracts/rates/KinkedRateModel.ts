@@ -45,9 +45,17 @@ describe("KinkedRateModel", () => {
       [WAD - 2n, nothing],
       [WAD - 1n, full / 2n],
       [WAD, full],
+      [WAD + 1n, full],
+      [2n * WAD, full],
     ] as const) {
       expect(await steep.borrowRatePerSecondWad(utilisation)).to.equal(up(perYear, YEAR));
     }
+  });
+
+  it("takes a kink of one digit below 1", async () => {
+    const model = await deploy("0.999999999999999999", "0", "0.05", "0.8");
+    expect(await model.borrowRatePerSecondWad(WAD - 1n)).to.equal(up(parseEther("0.05"), YEAR));
+    expect(await model.borrowRatePerSecondWad(WAD)).to.equal(up(parseEther("0.8"), YEAR));
   });
 
   it("never falls with utilisation", async () => {

@@ -111,6 +111,25 @@ describe("Vault: interest", () => {
     expect(await vault.reserves()).to.equal(reserves);
   });
 
+  for (const method of ["deposit", "mint", "withdraw", "redeem"] as const) {
+    it(`counts the time before a ${method} at the cash there was before it`, async () => {
+      const { vault, lender, borrower, open } = await core();
+      await open(borrower, weth(1000), usdc(500_000));
+      const at = BigInt(await time.latest()) + YEAR;
+      const index = mulDiv(INDEX, expWad(ratePerSecond(usdc(500_000), usdc(500_000)) * YEAR), WAD);
+      await time.setNextBlockTimestamp(at);
+      const caller = vault.connect(lender);
+      if (method === "deposit") await caller.deposit(usdc(100_000), lender);
+      else if (method === "mint") await caller.mint(usdc(100_000) * 1000n, lender);
+      else if (method === "withdraw") await caller.withdraw(usdc(100_000), lender, lender);
+      else await caller.redeem(usdc(100_000) * 1000n, lender, lender);
+      expect(await vault.indexE27()).to.equal(index);
+      // and it is written down, or the next second would count the whole year again at the cash there is now
+      await mine(1);
+      expect(await vault.indexE27()).to.be.within(index, index + index / 10n ** 8n);
+    });
+  }
+
   it("gives reserves and the buffer each its own share", async () => {
     const { vault, borrower, open } = await core();
     await vault.setInterestShares(300, 700);
