@@ -7,8 +7,8 @@ import { z } from "zod";
 
 import { checkParameters, type NetworkParameters } from "../deploy/parameters";
 import { SpillwayError } from "./errors";
-import { endWithUs } from "./replay/chain/children";
-import { Rpc } from "./replay/chain/rpc";
+import { endWithUs } from "./children";
+import { Rpc } from "./rpc";
 
 /** Anybody knows this key, so that every chain of our own gets the same addresses. */
 const DEPLOYER_KEY = id("spillway deployer");

@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { join } from "node:path";
 
-import { end, endWithUs } from "../replay/chain/children";
+import { end, endWithUs } from "../children";
 import { type Answer, type Task } from "./worker";
 
 /** A mutant that has no verdict by then hangs. */

@@ -1,7 +1,7 @@
 import type { Match } from "./agents/borrowers";
 import { reconstructMainnet } from "./chain/reconstruct";
 import { ownVersion, packageVersion } from "./chain/artifacts";
-import { Rpc } from "./chain/rpc";
+import { Rpc } from "../rpc";
 import type { EngineRun } from "./engineRun";
 import { SpillwayError } from "../errors";
 import { findEngine } from "./engines";

@@ -4,8 +4,8 @@ import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { SpillwayError } from "../../errors";
-import { end, endWithUs } from "./children";
-import { Rpc } from "./rpc";
+import { end, endWithUs } from "../../children";
+import { Rpc } from "../../rpc";
 
 /** A running anvil on 127.0.0.1. */
 export interface Anvil {

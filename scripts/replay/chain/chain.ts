@@ -2,7 +2,7 @@ import { Interface, toBeHex, type InterfaceAbi } from "ethers";
 import { z } from "zod";
 import { SpillwayError } from "../../errors";
 import { placeContract } from "./place";
-import type { Rpc, RpcCall } from "./rpc";
+import type { Rpc, RpcCall } from "../../rpc";
 
 /** A transaction to include; the node signs for any `from`. */
 export interface TxRequest {

@@ -23,7 +23,7 @@ import { Store } from "../../keeper/store/Store";
 import { head, laneAgeWad, longestAgeWad } from "../../keeper/strategy/gradualAuction";
 import { ownArtifact, ownVersion } from "../chain/artifacts";
 import type { Log, MinedBlock, TxRequest } from "../chain/chain";
-import type { RpcCall } from "../chain/rpc";
+import type { RpcCall } from "../../rpc";
 import { item } from "../item";
 import type { CollateralAsset } from "../scenarios/schema";
 import { override, type Overrides } from "../sweep/parameters";

@@ -1,7 +1,7 @@
 import http from "node:http";
 import https from "node:https";
 import { z } from "zod";
-import { SpillwayError } from "../../errors";
+import { SpillwayError } from "./errors";
 
 /** One JSON-RPC call: method and parameters. */
 export type RpcCall = readonly [method: string, params: readonly unknown[]];
