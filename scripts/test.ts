@@ -4,7 +4,10 @@ import { spawn } from "node:child_process";
 import { countTests, failuresIn, type Counts } from "./testCounts";
 
 /** What runs beside each other. The output of the first is shown as it comes, that of the second a suite at a time. */
-const LANES = [["test:contracts"], ["lint", "test:forge"]];
+const LANES = [
+  ["lint", "test:contracts"],
+  ["test:scripts", "test:forge"],
+];
 
 interface SuiteRun extends Counts {
   script: string;
@@ -41,6 +44,8 @@ function outputOf(script: string, live: boolean): Promise<{ output: string; exit
 }
 
 async function main(): Promise<void> {
+  // once, before two runs could do it at the same time; where it fails each of them says so
+  await outputOf("compile", true);
   const lanes = LANES.map(async (scripts, lane) => {
     const runs: SuiteRun[] = [];
     for (const script of scripts) runs.push(await run(script, lane === 0));
