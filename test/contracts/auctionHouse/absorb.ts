@@ -260,9 +260,9 @@ describe("AuctionHouse.absorb", () => {
       const hook = await ethers.getContractAt("MockERC20Hook", token.target);
       // none but the last would meet the vault's own lock
       const calls = [
-        house.interface.encodeFunctionData("sync", [token.target as string]),
-        house.interface.encodeFunctionData("start", [token.target as string, owner]),
-        house.interface.encodeFunctionData("absorb", [token.target as string, other]),
+        house.interface.encodeFunctionData("sync", [token.target]),
+        house.interface.encodeFunctionData("start", [token.target, owner]),
+        house.interface.encodeFunctionData("absorb", [token.target, other]),
       ];
       for (const call of calls) {
         await hook.setHook(house, call);
