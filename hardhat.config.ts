@@ -27,6 +27,9 @@ subtask(
 const { RPC_URL, DEPLOYER_KEY, GOVERNOR, GUARDIAN } = process.env;
 const accounts = DEPLOYER_KEY === undefined ? ("remote" as const) : [DEPLOYER_KEY];
 
+// `npm run coverage`: contracts that count what is run are larger and not optimized, and are kept apart from the real ones.
+const coverage = process.env.SOLIDITY_COVERAGE === "true";
+
 const config: HardhatUserConfig = {
   solidity: {
     version: SOLC_VERSION,
@@ -38,21 +41,21 @@ const config: HardhatUserConfig = {
     },
   },
   networks: {
-    hardhat: { hardfork: "cancun", allowUnlimitedContractSize: false },
+    hardhat: { hardfork: "cancun", allowUnlimitedContractSize: coverage },
     localhost: { url: "http://127.0.0.1:8545" },
     ...(RPC_URL !== undefined && {
       live: { url: RPC_URL, accounts },
       fork: { url: RPC_URL, accounts, saveDeployments: false },
     }),
   },
-  paths: { deploy: "deploy/scripts" },
+  paths: { deploy: "deploy/scripts", ...(coverage && { artifacts: "coverage/artifacts", cache: "coverage/cache" }) },
   namedAccounts: {
     deployer: { default: 0 },
     governor: { default: GOVERNOR ?? 1 },
     guardian: { default: GUARDIAN ?? 2 },
   },
-  gasReporter: { enabled: true, offline: true, noColors: true },
-  typechain: { outDir: "typechain-types", target: "ethers-v6" },
+  gasReporter: { enabled: !coverage, offline: true, noColors: true },
+  typechain: { outDir: "typechain-types", target: "ethers-v6", dontOverrideCompile: coverage },
   // Some tests start chains, servers and browsers: where the machine is shared, as in CI, one that ran out of time gets a second try.
   mocha: { timeout: 120_000, retries: process.env.CI === "true" ? 1 : 0 },
 };

@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import { ethers } from "hardhat";
 
+import { deployMarket } from "../periphery/fixture";
 import { BPS, End, INVENTORY, LANE, MARKET, WAD, auctioned, ltvWad, opened, priceE36, time, usdc, weth } from "./setup";
 
 const ceilDiv = (a: bigint, b: bigint): bigint => (a + b - 1n) / b;
@@ -248,6 +249,27 @@ describe("AuctionHouse.absorb", () => {
       await expect(actor.onBuy(loan, 0, 0, "0x"))
         .to.be.revertedWithCustomError(house, "EnlargedInThisBlock")
         .withArgs(actor);
+    });
+
+    it("every way back in from a token that calls out while the bounty is paid", async () => {
+      const { house, oracle, weth: token, borrowers } = await deployMarket("MockERC20Hook");
+      const [owner, other] = borrowers.map(({ address }) => address) as [string, string];
+      await oracle.setPrice(priceE36(2350));
+      await house.start(token, other);
+      await oracle.setPrice(priceE36(2150));
+      const hook = await ethers.getContractAt("MockERC20Hook", token.target);
+      // none but the last would meet the vault's own lock
+      const calls = [
+        house.interface.encodeFunctionData("sync", [token.target]),
+        house.interface.encodeFunctionData("start", [token.target, owner]),
+        house.interface.encodeFunctionData("absorb", [token.target, other]),
+      ];
+      for (const call of calls) {
+        await hook.setHook(house, call);
+        await expect(house.absorb(token, owner)).to.be.revertedWithCustomError(house, "ReentrancyGuardReentrantCall");
+      }
+      await hook.setHook(ethers.ZeroAddress, "0x");
+      await expect(house.absorb(token, owner)).to.emit(house, "Absorbed");
     });
 
     it("with a full or an empty buffer, or a broken oracle", async () => {

@@ -1,6 +1,7 @@
 import { expect } from "chai";
+import { ethers } from "hardhat";
 
-import { priceE36, time, usdc, weth } from "../fixture";
+import { MARKET, priceE36, time, usdc, weth } from "../fixture";
 import { mulDiv, mulDivUp } from "../math";
 import { COOLDOWN, buffering } from "./fixture";
 
@@ -128,6 +129,23 @@ describe("LiquidityBuffer: value", () => {
     await buffer.connect(other).redeem(1000n, other, other);
     expect(before - (await loan.balanceOf(other))).to.equal(usdc(1_000_000));
     expect(await buffer.convertToAssets(await buffer.balanceOf(keeper))).to.equal(usdc(1000));
+  });
+
+  it("needs no price of a market of which it holds nothing", async () => {
+    const { buffer, vault, loan, other, underwriter } = await holding();
+    const token = await ethers.deployContract("MockERC20", ["Other", "OTHER", 18]);
+    const oracle = await ethers.deployContract("MockOracle", [priceE36(1)]);
+    await vault.setMarket(token, { ...MARKET, oracle, borrowOracle: oracle });
+    await oracle.setBroken(true);
+    expect(await buffer.totalAssets()).to.equal(CUT);
+    await buffer.connect(other).deposit(usdc(1000), other);
+    await buffer.connect(underwriter).requestRedeem(SHARES, underwriter, underwriter);
+    await time.increase(COOLDOWN);
+    await expect(buffer.connect(underwriter).withdraw(usdc(1000), underwriter, underwriter)).to.changeTokenBalance(
+      loan,
+      underwriter,
+      usdc(1000),
+    );
   });
 
   it("can't be told while the oracle is broken (O1): nobody comes or goes", async () => {

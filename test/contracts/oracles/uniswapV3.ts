@@ -115,6 +115,20 @@ for (const [name, fixture, collateralIsToken0] of [
       expectClose(await depth.depth(), depthOf(means.tick, means.liquidity, collateralIsToken0), 10n);
     });
 
+    it("is rounded down to the unit", async () => {
+      const [trader] = await ethers.getSigners();
+      const { collateral, loanAsset } = await deployPair(collateralIsToken0);
+      const { pool, ...venue } = await deployVenue(trader!, collateral, loanAsset, 1n, 1n);
+      // at a price of 1 and a liquidity of 2^70 the pool's own sums have no rest
+      const { id, liquidity } = await venue.addLiquidity(MIN_TICK, MAX_TICK, (1n << 70n) + (1n << 50n));
+      await venue.removeLiquidity(id, liquidity - (1n << 70n));
+      await time.increase(WINDOW);
+      await mine();
+      const depth = await ethers.deployContract("UniswapV3Depth", [pool, collateral, loanAsset, WINDOW]);
+      // 2^70 times 0.005037815259212075, which is 1/√0.99 − 1 rounded down, is 5,947,602,481,748,089,159.33
+      expect(await depth.depth()).to.equal(5_947_602_481_748_089_159n);
+    });
+
     it("is what moves the real pool by 1 %", async () => {
       const { depth, collateral, venue } = await loadFixture(deploy);
       await time.increase(WINDOW);
