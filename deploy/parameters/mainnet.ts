@@ -5,7 +5,7 @@ const DAY = 86_400;
 /** What a feed may be late by, over its heartbeat, before its answer is stale. */
 const LATE = HOUR / 2;
 
-/** The starting values of docs/protocol.md. Both markets are equally volatile and equally deep for what may be owed in them. */
+/** How they were chosen: docs/parameters.md. Both markets are equally volatile and equally deep for what may be owed in them. */
 const lane = {
   slopePerMinuteBps: 50,
   minPremiumBps: 50,
