@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import { ethers } from "hardhat";
 
+import { coreWithoutInterest } from "../fixture";
 import { deployMarket } from "../periphery/fixture";
 import { BPS, End, INVENTORY, LANE, MARKET, WAD, auctioned, ltvWad, opened, priceE36, time, usdc, weth } from "./setup";
 
@@ -270,6 +271,26 @@ describe("AuctionHouse.absorb", () => {
       }
       await hook.setHook(ethers.ZeroAddress, "0x");
       await expect(house.absorb(token, owner)).to.emit(house, "Absorbed");
+    });
+
+    it("one of which a single unit of collateral is worth more than the buffer's cash", async () => {
+      const { house, vault, oracle, borrowOracle, buffer, collateral, lender, underwriter, borrower, open } =
+        await coreWithoutInterest();
+      const setUnit = async (assets: bigint) => {
+        for (const each of [oracle, borrowOracle]) await each.setPrice(assets * 10n ** 36n);
+      };
+      await vault.connect(lender).deposit(usdc(4_000_000), lender);
+      await setUnit(usdc(250_000));
+      await open(borrower, 20n, usdc(4_000_000));
+      // an LTV of 91.7 %; at 3 % under the oracle price a unit costs 211,460, and there are 200,000
+      await setUnit(usdc(218_000));
+      expect(await buffer.cash()).to.equal(usdc(200_000));
+      await expect(house.absorb(collateral, borrower))
+        .to.be.revertedWithCustomError(house, "BufferFull")
+        .withArgs(collateral);
+      await buffer.connect(underwriter).deposit(usdc(11_460), underwriter);
+      await expect(house.absorb(collateral, borrower)).to.emit(house, "Absorbed");
+      expect((await buffer.inventory(collateral)).amount).to.equal(1);
     });
 
     it("with a full or an empty buffer, or a broken oracle", async () => {

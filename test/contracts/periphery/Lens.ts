@@ -146,6 +146,12 @@ describe("Lens", () => {
     expect(view.lane.ratePerHour).to.equal(120n * WETH);
   });
 
+  it("knows no doubt where there is no guard", async () => {
+    const { lens, house, weth, depthOracle } = await loadFixture(quiet);
+    await house.setLane(weth, { ...LANE, depthOracle });
+    expect((await lens.market(weth)).diverged).to.equal(false);
+  });
+
   it("shows a market that has no lane yet", async () => {
     const { lens, vault, borrowers } = await loadFixture(quiet);
     const wbtc = await deployToken("WBTC", 8);

@@ -157,6 +157,9 @@ describe("Vault: lenders", () => {
     await vault.connect(other).deposit(usdc(10), other);
     expect(await vault.maxWithdraw(other)).to.equal(usdc(10));
     expect(await vault.maxRedeem(other)).to.equal(usdc(10) * 1000n);
+    await expect(vault.connect(other).withdraw(usdc(10) + 1n, other, other))
+      .to.be.revertedWithCustomError(vault, "ERC4626ExceededMaxWithdraw")
+      .withArgs(other.address, usdc(10) + 1n, usdc(10));
   });
 
   it("does not count a donation", async () => {
