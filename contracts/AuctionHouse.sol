@@ -717,7 +717,9 @@ contract AuctionHouse is IAuctionHouse, AccessManaged, ReentrancyGuardTransient 
     /// @inheritdoc IAuctionHouse
     function isRunning(address collateral) external view override returns (bool) {
         Lane storage lane_ = _lane[collateral];
-        return lane_.auctions != 0 && block.timestamp <= lane_.startedAt + _parameters[collateral].maxAuctionDuration;
+        return
+            lane_.auctions != 0 &&
+            block.timestamp <= uint256(lane_.startedAt) + _parameters[collateral].maxAuctionDuration;
     }
 
     /// @inheritdoc IAuctionHouse

@@ -95,9 +95,9 @@ contract LiquidityBuffer is ILiquidityBuffer, ERC4626, AccessManaged, Reentrancy
         _transfer(owner, address(this), shares);
 
         RedeemRequestState storage request = _request[controller];
-        request.shares = (request.shares + shares).toUint176();
-        request.claimableAt = uint48(block.timestamp + cooldown);
-        request.cooldown = cooldown;
+        request.shares = (request.shares + shares).toUint192();
+        request.claimableAt = uint40(block.timestamp + cooldown);
+        request.cooldown = uint24(cooldown); // 90 days at most
         emit RedeemRequest(controller, owner, 0, msg.sender, shares);
         return 0;
     }
@@ -248,7 +248,7 @@ contract LiquidityBuffer is ILiquidityBuffer, ERC4626, AccessManaged, Reentrancy
         if (shares > request.shares) revert NotEnoughClaimable(shares, request.shares);
         if (assets > _cash) revert NotEnoughCash(assets, _cash);
 
-        request.shares -= uint176(shares);
+        request.shares -= uint192(shares);
         _cash -= uint128(assets);
         _burn(address(this), shares);
         emit Withdraw(msg.sender, receiver, controller, assets, shares);

@@ -112,9 +112,9 @@ contract Vault is IVault, ERC4626, ERC20Permit, AccessManaged, Multicall, Reentr
         address owner
     ) public override(ERC4626, IERC4626) nonReentrant returns (uint256) {
         _accrue();
-        uint256 shares = previewWithdraw(assets);
-        // the same as `assets > maxWithdraw(owner)`, without the way through the price of a share and back
-        if (shares > balanceOf(owner) || assets > _idle) {
+        // what isn't there has no price. `maxWithdraw` goes through shares and back, and may be a unit under the cash
+        uint256 shares = assets > _idle ? type(uint256).max : previewWithdraw(assets);
+        if (shares > balanceOf(owner)) {
             revert ERC4626ExceededMaxWithdraw(owner, assets, maxWithdraw(owner));
         }
         _withdraw(msg.sender, receiver, owner, assets, shares);

@@ -57,7 +57,7 @@ interface IAuctionHouse {
     /// @param cursorWad c: the emission up to this time is sold. Seconds, Wad.
     /// @param ratePerHour r: collateral an hour.
     /// @param auctions How many auctions have not ended, expired ones among them.
-    /// @param startedAt When the last of them was started, in seconds.
+    /// @param startedAt When an auction was last started here, ended or not, in seconds.
     /// @param lastPriceE36 The oracle price last seen, scaled by 1e36.
     /// @param observedAt When it was seen.
     /// @param emaE36 The exponential average of the oracle price up to then.
@@ -274,8 +274,9 @@ interface IAuctionHouse {
 
     function lane(address collateral) external view returns (Lane memory);
 
-    /// @notice Whether a start in this market is still good. Auctions that have expired and that nobody cancels or starts
-    /// anew must not keep the buffer's inventory from its sale.
+    /// @notice False only if no start in this market is still good; may stay true for `maxAuctionDuration` after the last
+    /// one, while an expired auction has not ended. Auctions that have expired and that nobody cancels or starts anew must
+    /// not keep the buffer's inventory from its sale.
     function isRunning(address collateral) external view returns (bool);
 
     function laneParameters(address collateral) external view returns (LaneParameters memory);

@@ -49,9 +49,9 @@ interface ILiquidityBuffer is IERC4626, IERC165 {
     /// @param claimableAt When their first cooldown ends, in seconds.
     /// @param cooldown As it was at the request, in seconds.
     struct RedeemRequestState {
-        uint176 shares;
-        uint48 claimableAt;
-        uint32 cooldown;
+        uint192 shares;
+        uint40 claimableAt;
+        uint24 cooldown;
     }
 
     /// @notice Why inventory can't be bought now.
@@ -101,8 +101,8 @@ interface ILiquidityBuffer is IERC4626, IERC165 {
     error ZeroAddress();
     /// @notice Claims of ERC-7540 have no preview: the price is that of the claim.
     error PreviewNotAvailable();
-    /// @notice An auction runs in this market, or its price is under its average by more than `emaTolerance` or can't be
-    /// read. Nobody leaves until that is over.
+    /// @notice An auction of this market has not ended, expired ones included, or its price is under its average by more
+    /// than `emaTolerance` or can't be read. Nobody leaves until that is over.
     error MarketInTrouble(address collateral);
     /// @notice The request can be claimed for two days from `claimableAt` on, in seconds.
     error CoolingDown(uint256 claimableAt);

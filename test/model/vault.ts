@@ -167,9 +167,10 @@ export class VaultModel {
 
   withdraw(caller: string, assets: bigint, receiver: string, owner: string): bigint {
     this.accrue();
-    const most = this.maxWithdraw(owner);
-    if (assets > most) refuse("ERC4626ExceededMaxWithdraw", owner, assets, most);
     const shares = this.toShares(assets, mulUp);
+    if (assets > this.state.idle || shares > this.world.balance(this.world.at.vault, owner)) {
+      refuse("ERC4626ExceededMaxWithdraw", owner, assets, this.maxWithdraw(owner));
+    }
     this.payOut(caller, receiver, owner, assets, shares);
     return shares;
   }
