@@ -7,6 +7,8 @@ import { join } from "node:path";
 const OF_SCRIPTS = ["deploy", "keeper", "mutation", "replay", "scripts"];
 
 const [half] = process.argv.slice(2);
+if (half !== "contracts" && half !== "scripts")
+  throw new Error(`which half? contracts or scripts, not ${half ?? "nothing"}`);
 const files = readdirSync("test", { recursive: true, encoding: "utf8" })
   .filter((name) => name.endsWith(".ts"))
   .filter((name) => OF_SCRIPTS.includes(name.split("/")[0] ?? "") === (half === "scripts"))

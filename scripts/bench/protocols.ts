@@ -8,7 +8,7 @@ import { deployAave } from "../replay/engines/aave-v3/deploy";
 import { Deployer } from "../replay/engines/deployer";
 import type { World } from "../replay/engines/engine";
 import { deployMorpho } from "../replay/engines/morpho-blue/deploy";
-import { parametersFor } from "../replay/engines/spillway";
+import { parametersFor } from "../replay/engines/spillwayParameters";
 import { item } from "../replay/item";
 
 /** What somebody sends, without who. */

@@ -46,18 +46,21 @@ async function main(): Promise<void> {
   if (open.length > 0) await checkTests([...new Set(open.map(({ file }) => file))]);
   const progress = showProgress("mutants");
   let done = 0;
-  await runAll(
-    open.map((mutant) => ({ mutant })),
-    jobs,
-    ({ mutant }, answer) => {
-      if (answer !== undefined && !("verdict" in answer)) throw new Error(`${mutant.id}: ${JSON.stringify(answer)}`);
-      const verdict = answer?.verdict ?? { status: "timeout" as const, seconds: 0 };
-      verdicts.set(mutant.id, verdict);
-      addResult(mutant, verdict);
-      progress.update(++done, open.length);
-    },
-  );
-  progress.stop();
+  try {
+    await runAll(
+      open.map((mutant) => ({ mutant })),
+      jobs,
+      ({ mutant }, answer) => {
+        if (answer !== "hung" && !("verdict" in answer)) throw new Error(`${mutant.id}: ${JSON.stringify(answer)}`);
+        const verdict = answer === "hung" ? { status: "timeout" as const, seconds: 0 } : answer.verdict;
+        verdicts.set(mutant.id, verdict);
+        addResult(mutant, verdict);
+        progress.update(++done, open.length);
+      },
+    );
+  } finally {
+    progress.stop();
+  }
 
   const judged = all
     .filter((mutant) => chosen.includes(mutant))
@@ -85,7 +88,8 @@ function sample(mutants: Mutant[], size: string, seed: string): Mutant[] {
 /** The tests have to hold before one that fails says anything. */
 async function checkTests(files: string[]): Promise<void> {
   await runAll([{ baseline: files }], 1, (_, answer) => {
-    if (answer === undefined || "error" in answer) throw new Error(answer?.error ?? "the tests gave no answer");
+    if (answer === "hung") throw new Error("the tests gave no answer in time");
+    if ("error" in answer) throw new Error(answer.error);
   });
 }
 

@@ -9,26 +9,34 @@ const LIMIT_MS = 300_000;
 /** The compiler's memory grows; after so many tasks a worker is replaced. */
 const TASKS_PER_WORKER = 200;
 
-/** Hands the tasks to `jobs` processes and each answer to `onAnswer`; undefined for one that hung or whose process died. */
+/** Hands the tasks to `jobs` processes and each answer to `onAnswer`; "hung" for one that gave none in time. The first error ends all. */
 export async function runAll<T extends Task>(
   tasks: T[],
   jobs: number,
-  onAnswer: (task: T, answer: Answer | undefined) => void,
+  onAnswer: (task: T, answer: Answer | "hung") => void,
 ): Promise<void> {
   const waiting = tasks.values();
+  let failed = false;
   const work = async (): Promise<void> => {
     let child: ChildProcess | undefined;
     let count = 0;
-    for (const task of waiting) {
-      child ??= start();
-      const answer = await ask(child, task);
-      if (answer === undefined || ++count % TASKS_PER_WORKER === 0) {
-        await end(child);
-        child = undefined;
+    try {
+      for (const task of waiting) {
+        if (failed) break;
+        child ??= start();
+        const answer = await ask(child, task);
+        if (answer === "hung" || ++count % TASKS_PER_WORKER === 0) {
+          await end(child);
+          child = undefined;
+        }
+        onAnswer(task, answer);
       }
-      onAnswer(task, answer);
+    } catch (error) {
+      failed = true;
+      throw error;
+    } finally {
+      if (child !== undefined) await end(child);
     }
-    if (child !== undefined) await end(child);
   };
   await Promise.all(Array.from({ length: jobs }, work));
 }
@@ -39,21 +47,26 @@ function start(): ChildProcess {
   return child;
 }
 
-function ask(child: ChildProcess, task: Task): Promise<Answer | undefined> {
-  return new Promise((resolve) => {
-    const finish = (answer: Answer | undefined): void => {
+/** Rejects when the process dies: that says nothing about the mutant. */
+function ask(child: ChildProcess, task: Task): Promise<Answer | "hung"> {
+  return new Promise((resolve, reject) => {
+    const settle = (): void => {
       clearTimeout(timer);
       child.removeAllListeners("message");
       child.off("exit", onExit);
-      resolve(answer);
     };
-    const onExit = (): void => {
-      finish(undefined);
+    const onExit = (code: number | null): void => {
+      settle();
+      reject(new Error(`a worker died (exit code ${code ?? "none"}) at ${JSON.stringify(task)}`));
     };
-    const timer = setTimeout(onExit, LIMIT_MS);
+    const timer = setTimeout(() => {
+      settle();
+      resolve("hung");
+    }, LIMIT_MS);
     child.once("exit", onExit);
     child.once("message", (answer: Answer) => {
-      finish(answer);
+      settle();
+      resolve(answer);
     });
     child.send(task);
   });

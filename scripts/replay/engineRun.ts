@@ -2,7 +2,7 @@ import { stateRoot } from "./chain/fingerprint";
 import { abi, type MinedBlock, type Receipt, type TxRequest } from "./chain/chain";
 import { openRequest, WatchfulBorrowers, type BorrowerAction, type Match } from "./agents/borrowers";
 import type { Engine, EngineFactory, LiquidationEvent, World } from "./engines/engine";
-import { lltvOf } from "./engines/spillway";
+import { lltvOf } from "./engines/spillwayParameters";
 import { SpillwayError } from "../errors";
 import { item } from "./item";
 import type { Market } from "./market/market";

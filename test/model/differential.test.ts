@@ -89,6 +89,7 @@ async function run(seed: number, outcomes: Outcomes): Promise<void> {
     }
     const action = book.shift() ?? actions.next();
     const where = `seed ${seed}, step ${step}, ${action.name}(${text(action.args)}) by ${action.from}`;
+    const writtenOff = models.vault.writeOffs;
     const expected = world.attempt(action.model);
     const { refused, said } = await answer(action);
     const modelSaid = expected instanceof Refused ? expected.message : returned(expected);
@@ -99,7 +100,7 @@ async function run(seed: number, outcomes: Outcomes): Promise<void> {
     if (!refused) ++inBlock;
     const outcome = refused ? said.slice(0, said.indexOf("(")) : action.name;
     outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
-    if (models.vault.writeOffs > 0) outcomes.set("a write-off", models.vault.writeOffs);
+    if (!refused && models.vault.writeOffs > writtenOff) outcomes.set("a write-off", models.vault.writeOffs);
   }
   await node.request("evm_mine");
 }

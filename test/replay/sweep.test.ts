@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect } from "chai";
 import { parse } from "csv-parse/sync";
 import { SpillwayError } from "../../scripts/errors";
-import { marketFor } from "../../scripts/replay/engines/spillway";
+import { marketFor } from "../../scripts/replay/engines/spillwayParameters";
 import { jobId, type Outcome } from "../../scripts/replay/sweep/job";
 import { override, parameterNames } from "../../scripts/replay/sweep/parameters";
 import { parseAxis, planSweep } from "../../scripts/replay/sweep/plan";

@@ -1,11 +1,7 @@
 import { AbiCoder, concat, getAddress, id, type Interface, Wallet } from "ethers";
 import { pino } from "pino";
 
-import {
-  mainnet as mainnetParameters,
-  type MarketParameters,
-  type NetworkParameters,
-} from "../../../deploy/parameters";
+import type { NetworkParameters } from "../../../deploy/parameters";
 import {
   AuctionHouse__factory,
   IERC20__factory,
@@ -25,10 +21,8 @@ import { ownArtifact, ownVersion } from "../chain/artifacts";
 import type { Log, MinedBlock, TxRequest } from "../chain/chain";
 import type { RpcCall } from "../../rpc";
 import { item } from "../item";
-import type { CollateralAsset } from "../scenarios/schema";
-import { override, type Overrides } from "../sweep/parameters";
 import { etherPriceE36 } from "./etherPrice";
-import { luna } from "./spillwayLuna";
+import { parametersFor } from "./spillwayParameters";
 import type { Engine, Gauges, Lane, LiquidationEvent, MarketInfo, OpenRequest, PositionState, World } from "./engine";
 
 const WAD = 10n ** 18n;
@@ -435,37 +429,4 @@ function address(topic: string | undefined): string {
 
 function key(collateral: string, owner: string): string {
   return `${collateral} ${owner}`.toLowerCase();
-}
-
-/** The parameters of the market of a collateral. Throws `BAD_INPUT` when the overrides don't fit it. */
-export function marketFor(asset: CollateralAsset, overrides: Overrides): MarketParameters {
-  const parameters = [...mainnetParameters.markets, luna].find(({ name }) => name === asset);
-  if (parameters === undefined) throw new SpillwayError("INTERNAL", `Spillway has no parameters for ${asset}`);
-  return override(parameters, overrides);
-}
-
-/** LTV above which a position of that collateral is liquidated, Wad. */
-export function lltvOf(asset: CollateralAsset): bigint {
-  return (BigInt(marketFor(asset, {}).lltvBps) * WAD) / 10_000n;
-}
-
-/** Mainnet's parameters for the markets of the run, without the caps that a replay's book would hit. */
-export function parametersFor(world: World): NetworkParameters {
-  const maxAge = world.feedPatience;
-  return {
-    ...mainnetParameters,
-    timelock: 0,
-    loanAsset: { token: world.loan.address, feed: { address: world.loan.feed, maxAge: 365 * 86_400 } },
-    markets: world.markets.map(({ asset, collateral, poolFee }) => {
-      const parameters = marketFor(asset, world.overrides);
-      return {
-        ...parameters,
-        collateral: collateral.address,
-        feed: { address: collateral.feed, maxAge },
-        pool: { ...parameters.pool, fee: poolFee },
-        debtCeiling: "1000000000000",
-        inventory: asset === "LUNA" ? parameters.inventory : { ...parameters.inventory, cap: "1000000000" },
-      };
-    }),
-  };
 }

@@ -1,5 +1,5 @@
 import { SpillwayError } from "../../errors";
-import { marketFor } from "../engines/spillway";
+import { marketFor } from "../engines/spillwayParameters";
 import { plan } from "../run";
 import { findScenario } from "../scenarios";
 import { jobId, type SweepJob } from "./job";

@@ -1,0 +1,41 @@
+import { mainnet, type MarketParameters, type NetworkParameters } from "../../../deploy/parameters";
+import { SpillwayError } from "../../errors";
+import type { CollateralAsset } from "../scenarios/schema";
+import { override, type Overrides } from "../sweep/parameters";
+import type { World } from "./engine";
+import { luna } from "./spillwayLuna";
+
+const WAD = 10n ** 18n;
+
+/** The parameters of the market of a collateral. Throws `BAD_INPUT` when the overrides don't fit it. */
+export function marketFor(asset: CollateralAsset, overrides: Overrides): MarketParameters {
+  const parameters = [...mainnet.markets, luna].find(({ name }) => name === asset);
+  if (parameters === undefined) throw new SpillwayError("INTERNAL", `Spillway has no parameters for ${asset}`);
+  return override(parameters, overrides);
+}
+
+/** LTV above which a position of that collateral is liquidated, Wad. */
+export function lltvOf(asset: CollateralAsset): bigint {
+  return (BigInt(marketFor(asset, {}).lltvBps) * WAD) / 10_000n;
+}
+
+/** Mainnet's parameters for the markets of the run, without the caps that a replay's book would hit. */
+export function parametersFor(world: World): NetworkParameters {
+  const maxAge = world.feedPatience;
+  return {
+    ...mainnet,
+    timelock: 0,
+    loanAsset: { token: world.loan.address, feed: { address: world.loan.feed, maxAge: 365 * 86_400 } },
+    markets: world.markets.map(({ asset, collateral, poolFee }) => {
+      const parameters = marketFor(asset, world.overrides);
+      return {
+        ...parameters,
+        collateral: collateral.address,
+        feed: { address: collateral.feed, maxAge },
+        pool: { ...parameters.pool, fee: poolFee },
+        debtCeiling: "1000000000000",
+        inventory: asset === "LUNA" ? parameters.inventory : { ...parameters.inventory, cap: "1000000000" },
+      };
+    }),
+  };
+}
