@@ -1,7 +1,7 @@
 // `npm test`: runs every suite, whatever the others did, says again at the end what failed, and ends with one line, `N passed, N failed`.
 import { spawn } from "node:child_process";
 
-import { countTests, failuresIn, type Counts } from "./testCounts";
+import { countSkipped, countTests, failuresIn, type Counts } from "./testCounts";
 
 /** What runs beside each other. The output of the first is shown as it comes, that of the second a suite at a time. */
 const LANES = [
@@ -21,7 +21,9 @@ async function run(script: string, live: boolean): Promise<SuiteRun> {
   const counts = countTests(script, output, exitCode);
   const seconds = Math.round((Date.now() - startedAt) / 1000);
   if (!live) console.log(`\n=== ${script}\n${output}`);
-  console.log(`=== ${script}: ${counts.passed} passed, ${counts.failed} failed in ${seconds} s`);
+  const skipped = countSkipped(output);
+  const left = skipped === 0 ? "" : `, ${skipped} skipped for want of a program`;
+  console.log(`=== ${script}: ${counts.passed} passed, ${counts.failed} failed${left} in ${seconds} s`);
   return { script, ...counts, failures: counts.failed === 0 ? "" : failuresIn(output) };
 }
 

@@ -15,6 +15,11 @@ export function countTests(script: string, output: string, exitCode: number): Co
   return counts;
 }
 
+/** How many tests mocha left out: those that need a program that isn't there. */
+export function countSkipped(output: string): number {
+  return Number([...output.matchAll(/^ {2}(\d+) pending$/gm)].at(-1)?.[1] ?? 0);
+}
+
 /** At most so many lines of a run's end are worth reading again. */
 const LAST_LINES = 60;
 

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 
-import { countTests, failuresIn } from "../../scripts/testCounts";
+import { countSkipped, countTests, failuresIn } from "../../scripts/testCounts";
 
 describe("countTests", () => {
   it("adds up mocha's passing and failing", () => {
@@ -24,6 +24,13 @@ describe("countTests", () => {
     expect(countTests("test:contracts", "  3 passing (1s)\n", 1)).to.deep.equal({ passed: 3, failed: 1 });
     expect(countTests("test:forge", "Compiler run failed", 1)).to.deep.equal({ passed: 0, failed: 1 });
     expect(countTests("test:contracts", "  0 passing (1ms)\n", 0)).to.deep.equal({ passed: 0, failed: 1 });
+  });
+});
+
+describe("countSkipped", () => {
+  it("reads what mocha left out", () => {
+    expect(countSkipped("  12 passing (3s)\n  10 pending\n")).to.equal(10);
+    expect(countSkipped("  12 passing (3s)\n")).to.equal(0);
   });
 });
 
