@@ -4,10 +4,7 @@ import { spawn } from "node:child_process";
 import { countSkipped, countTests, failuresIn, type Counts } from "./testCounts";
 
 /** What runs beside each other. The output of the first is shown as it comes, that of the second a suite at a time. */
-const LANES = [
-  ["lint", "test:contracts"],
-  ["test:scripts", "test:forge"],
-];
+const LANES = [["lint", "test:contracts", "test:forge"], ["test:scripts"]];
 
 interface SuiteRun extends Counts {
   script: string;

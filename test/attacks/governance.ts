@@ -21,8 +21,8 @@ const EDGES: Record<string, Partial<typeof LANE>> = {
   "the greatest pace and bounty": {
     paceBps: 10_000,
     stressPaceBps: 10_000,
-    minRatePerHour: (1n << 112n) - 1n,
-    maxRatePerHour: (1n << 112n) - 1n,
+    minRatePerHour: (1n << 104n) - 1n,
+    maxRatePerHour: (1n << 104n) - 1n,
     chipBps: 100,
     tip: usdc(1_000_000),
   },

@@ -328,7 +328,7 @@ contract ChecksCanFailTest is ForgeTest {
         _faultyHouse(1.2e18, 1e18);
         (uint256 collateral, , ) = handler.state(0, 0);
         // the lane's pace is not what is looked at here
-        _mockRate(type(uint112).max);
+        _mockRate(type(uint104).max);
         _buyFailsWith(collateral / 2, Checks.A4.selector);
     }
 
@@ -379,7 +379,7 @@ contract ChecksCanFailTest is ForgeTest {
 
     // ---- helpers ----
 
-    function _mockRate(uint128 ratePerHour) internal {
+    function _mockRate(uint104 ratePerHour) internal {
         IAuctionHouse.Lane memory lane = IAuctionHouse(house).lane(token);
         lane.ratePerHour = ratePerHour;
         vm.mockCall(house, abi.encodeCall(IAuctionHouse.lane, (token)), abi.encode(lane));

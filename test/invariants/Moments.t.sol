@@ -33,9 +33,9 @@ contract Moment is Handler(false) {
     }
 
     function _buyPart(uint256 seed, uint256 share) internal {
-        uint256 most = house.quote(_collateral(0), owners[0], type(uint256).max).collateral;
-        uint256 amount = bound(share, 1, most);
-        if (house.quote(_collateral(0), owners[0], amount).refusal != IAuctionHouse.Refusal.None) amount = most;
+        uint256 most_ = house.quote(_collateral(0), owners[0], type(uint256).max).collateral;
+        uint256 amount = bound(share, 1, most_);
+        if (house.quote(_collateral(0), owners[0], amount).refusal != IAuctionHouse.Refusal.None) amount = most_;
         _buy(0, 0, amount, type(uint256).max, keeper, seed);
     }
 

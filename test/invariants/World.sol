@@ -183,7 +183,7 @@ abstract contract World is ForgeTest {
                 emaPeriod: 30 minutes,
                 tip: uint128(20 * one),
                 minRatePerHour: uint128(m.unit / 1000 + 1),
-                maxRatePerHour: uint128(m.unit * 1e6),
+                maxRatePerHour: uint128(Math.min(m.unit * 1e6, type(uint104).max)),
                 depthOracle: m.depth,
                 guard: m.guard
             });

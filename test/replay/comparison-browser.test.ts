@@ -8,7 +8,8 @@ import { sample } from "./report-sample";
 /** Two real crashes and one that is made up, each with figures of its own. */
 function comparison(): Comparison {
   const outcomes = ["first", "second", "third"].map((scenario, place) => {
-    const result = { ...sample(), scenario };
+    // the figures of a sample are every test's
+    const result = { ...structuredClone(sample()), scenario };
     for (const figures of Object.values(result.engines)) figures.excessDrawdownPct += place;
     return { title: `Crash ${place}`, real: place < 2, result };
   });
