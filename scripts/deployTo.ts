@@ -6,8 +6,8 @@ import { computeAddress, id, toQuantity } from "ethers";
 import { z } from "zod";
 
 import { checkParameters, type NetworkParameters } from "../deploy/parameters";
-import { SpillwayError } from "./errors";
 import { endWithUs } from "./children";
+import { SpillwayError } from "./errors";
 import { Rpc } from "./rpc";
 
 /** Anybody knows this key, so that every chain of our own gets the same addresses. */

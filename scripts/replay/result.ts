@@ -1,4 +1,5 @@
 import type { Match } from "./agents/borrowers";
+
 /**
  * What a replay measures, and the shape of `result.json`.
  *

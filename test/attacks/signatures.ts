@@ -2,17 +2,7 @@ import { expect } from "chai";
 import { Signature } from "ethers";
 import { ethers } from "hardhat";
 
-import { coreWithoutInterest, time, usdc } from "../contracts/fixture";
-
-const PERMIT = {
-  Permit: [
-    { name: "owner", type: "address" },
-    { name: "spender", type: "address" },
-    { name: "value", type: "uint256" },
-    { name: "nonce", type: "uint256" },
-    { name: "deadline", type: "uint256" },
-  ],
-};
+import { coreWithoutInterest, PERMIT, time, usdc } from "../contracts/fixture";
 
 /** A lender's permit of its shares to the attacker, for one of two vaults of the same name. */
 async function permitting() {

@@ -145,3 +145,14 @@ export async function coreWithoutInterest(): Promise<Awaited<ReturnType<typeof d
 }
 
 export { time };
+
+/** What a permit (ERC-2612) signs, as EIP-712 names it. */
+export const PERMIT = {
+  Permit: [
+    { name: "owner", type: "address" },
+    { name: "spender", type: "address" },
+    { name: "value", type: "uint256" },
+    { name: "nonce", type: "uint256" },
+    { name: "deadline", type: "uint256" },
+  ],
+};

@@ -30,7 +30,7 @@ export interface Lane {
   cursorWad: bigint;
   ratePerHour: bigint;
   auctions: bigint;
-  /** When the last of the auctions was started. */
+  /** When an auction was last started here, ended or not. */
   startedAt: bigint;
   emaE36: bigint;
   syncedAt: bigint;

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { ethers } from "hardhat";
 
-import { coreWithoutInterest, time, usdc, weth } from "../fixture";
+import { PERMIT, coreWithoutInterest, time, usdc, weth } from "../fixture";
 
 describe("Vault: multicall and permit", () => {
   it("opens a position in one transaction, as the caller", async () => {
@@ -51,15 +51,7 @@ describe("Vault: multicall and permit", () => {
           chainId: 31337,
           verifyingContract: await vault.getAddress(),
         },
-        {
-          Permit: [
-            { name: "owner", type: "address" },
-            { name: "spender", type: "address" },
-            { name: "value", type: "uint256" },
-            { name: "nonce", type: "uint256" },
-            { name: "deadline", type: "uint256" },
-          ],
-        },
+        PERMIT,
         message,
       ),
     );
