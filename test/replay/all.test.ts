@@ -1,4 +1,3 @@
-import { spawn, type ChildProcess } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,19 +6,9 @@ import { expect } from "chai";
 import { runAll, type AllOptions } from "../../scripts/replay/all";
 import type { Comparison } from "../../scripts/replay/report/comparison";
 import type { ReplayResult } from "../../scripts/replay/result";
+import { ended, runHere, start } from "./commandLine";
 
-const CLI = join(__dirname, "../../scripts/replay/cli.ts");
 const REPLAY = ["index.html", "result.csv", "result.json", "series.json"];
-const start = (args: readonly string[]): ChildProcess =>
-  spawn(process.execPath, ["--import", "tsx", CLI, ...args], { stdio: ["ignore", "pipe", "pipe"] });
-
-function ended(child: ChildProcess): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  const text = { stdout: "", stderr: "" };
-  child.stdout?.setEncoding("utf8").on("data", (chunk: string) => (text.stdout += chunk));
-  child.stderr?.setEncoding("utf8").on("data", (chunk: string) => (text.stderr += chunk));
-  return new Promise((resolve) => child.on("close", (code) => resolve({ code, ...text })));
-}
-
 const read = (...path: string[]): unknown => JSON.parse(readFileSync(join(...path), "utf8"));
 
 describe("every scenario at once", function () {
@@ -142,16 +131,12 @@ describe("every scenario at once", function () {
       [["--format", "json,pdf"], "BAD_INPUT", "--format json,pdf"],
       [["--out", foreign, "--overwrite"], "OUT_NOT_EMPTY", "may-2021/thesis.txt"],
     ];
-    while (cases.length > 0) {
-      await Promise.all(
-        cases.splice(0, 2).map(async ([args, code, words]) => {
-          const { stderr, code: exit } = await ended(start(["--all", "--out", out, ...args]));
-          expect(stderr, args.join(" "))
-            .to.match(new RegExp(`^${code}: `))
-            .and.contain(words);
-          expect(exit, args.join(" ")).to.equal(2);
-        }),
-      );
+    for (const [args, code, words] of cases) {
+      const { stderr, code: exit } = await runHere(["--all", "--out", out, ...args]);
+      expect(stderr, args.join(" "))
+        .to.match(new RegExp(`^${code}: `))
+        .and.contain(words);
+      expect(exit, args.join(" ")).to.equal(2);
     }
     expect(existsSync(out)).to.equal(false);
     expect(readFileSync(join(foreign, "may-2021", "thesis.txt"), "utf8")).to.equal("precious");

@@ -1,4 +1,4 @@
-import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -6,43 +6,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
 import type { ReplayResult, ReplaySeries } from "../../scripts/replay/result";
-
-const CLI = join(__dirname, "../../scripts/replay/cli.ts");
-const start = (args: readonly string[]): ChildProcess =>
-  spawn(process.execPath, ["--import", "tsx", CLI, ...args], { stdio: ["ignore", "pipe", "pipe"] });
-
-interface Ended {
-  code: number | null;
-  stdout: string;
-  stderr: string;
-}
-
-function ended(child: ChildProcess): Promise<Ended> {
-  const text = { stdout: "", stderr: "" };
-  child.stdout?.setEncoding("utf8").on("data", (chunk: string) => (text.stdout += chunk));
-  child.stderr?.setEncoding("utf8").on("data", (chunk: string) => (text.stderr += chunk));
-  return new Promise((resolve) => child.on("close", (code) => resolve({ code, ...text })));
-}
-
-/** Processes that have a process id as their parent. */
-/** A process' children, theirs, and so on: each engine runs in a process of its own with a chain of its own. */
-function descendantsOf(pid: number): number[] {
-  const list = spawnSync("ps", ["-A", "-o", "pid=,ppid="], { encoding: "utf8" }).stdout.trim().split("\n");
-  const pairs = list.map((line) => line.trim().split(/\s+/).map(Number));
-  const below = (parent: number): number[] =>
-    pairs.flatMap(([child, its]) => (child !== undefined && its === parent ? [child, ...below(child)] : []));
-  return below(pid);
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ESRCH") return false;
-    throw error;
-  }
-}
+import { descendantsOf, ended, isAlive, runHere, start } from "./commandLine";
 
 describe("the replay's command line", () => {
   let folder: string;
@@ -84,8 +48,8 @@ describe("the replay's command line", () => {
       [["--out", foreign, "--overwrite"], "OUT_NOT_EMPTY", "thesis.txt"],
       [["--colour"], "error", "--colour"],
     ];
-    const check = async ([args, code, words]: (typeof cases)[number]): Promise<void> => {
-      const result = await ended(start(["--engines", "none", "--to", "10m", "--out", out, ...args]));
+    for (const [args, code, words] of cases) {
+      const result = await runHere(["--engines", "none", "--to", "10m", "--out", out, ...args]);
       expect(result.stderr.trim().split("\n"), args.join(" ")).to.have.lengthOf(1);
       expect(result.stderr)
         .to.match(new RegExp(`^${code}: `))
@@ -93,9 +57,9 @@ describe("the replay's command line", () => {
         .and.not.contain("secret");
       expect(result.code, args.join(" ")).to.equal(2);
       expect(result.stdout).to.equal("");
-    };
-    // two at a time, for a machine of two cores
-    while (cases.length > 0) await Promise.all(cases.splice(0, 2).map(check));
+    }
+    const [args] = cases[0]!;
+    expect(await ended(start(args))).to.deep.equal(await runHere(args));
     server.close();
     expect(readdirSync(folder).sort()).to.deep.equal(["bad.csv", "foreign", "used"]);
     expect(readFileSync(join(foreign, "thesis.txt"), "utf8")).to.equal("precious");

@@ -9,11 +9,11 @@ import { WorkerPool } from "../../scripts/replay/jobs";
 import { codeVersion } from "../../scripts/replay/sweep/codeVersion";
 import { runSweepJob, type SweepJob } from "../../scripts/replay/sweep/job";
 import type { Sweep } from "../../scripts/replay/sweep/summary";
+import { descendantsOf, isAlive, runHere, start } from "./commandLine";
 
-const CLI = join(__dirname, "../../scripts/replay/cli.ts");
 /** Ten minutes in which ETH fell by 17 %. */
 const FALL = { fromSeconds: 38_400, toSeconds: 39_000 };
-const SWEEP = ["sweep", "--vary", "pace=1,6", "--vary", "buffer=0,0.15", "--from", "640m", "--to", "645m"];
+const SWEEP = ["sweep", "--vary", "pace=1,3,6", "--from", "640m", "--to", "645m"];
 
 interface Running {
   child: ChildProcess;
@@ -24,8 +24,7 @@ interface Running {
 
 const started: ChildProcess[] = [];
 
-function start(program: string, args: readonly string[]): Running {
-  const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
+function watch(child: ChildProcess): Running {
   started.push(child);
   const running: Running = {
     ...{ child, stdout: "", stderr: "" },
@@ -33,12 +32,12 @@ function start(program: string, args: readonly string[]): Running {
       child.on("error", reject).on("close", resolve);
     }),
   };
-  child.stdout.setEncoding("utf8").on("data", (text: string) => (running.stdout += text));
-  child.stderr.setEncoding("utf8").on("data", (text: string) => (running.stderr += text));
+  child.stdout?.setEncoding("utf8").on("data", (text: string) => (running.stdout += text));
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => (running.stderr += text));
   return running;
 }
 
-const replay = (args: readonly string[]): Running => start(process.execPath, ["--import", "tsx", CLI, ...args]);
+const replay = (args: readonly string[]): Running => watch(start(args));
 
 async function until(what: string, holds: () => boolean, seconds = 90): Promise<void> {
   for (let tries = 0; !holds(); tries++) {
@@ -46,17 +45,6 @@ async function until(what: string, holds: () => boolean, seconds = 90): Promise<
     await sleep(50);
   }
 }
-
-/** Processes that have a process id as their ancestor. */
-function descendantsOf(pid: number): number[] {
-  const list = spawnSync("ps", ["-A", "-o", "pid=,ppid="], { encoding: "utf8" }).stdout.trim().split("\n");
-  const pairs = list.map((line) => line.trim().split(/\s+/).map(Number));
-  const children = pairs.flatMap(([child, parent]) => (child !== undefined && parent === pid ? [child] : []));
-  return children.flatMap((child) => [child, ...descendantsOf(child)]);
-}
-
-const isAlive = (pid: number): boolean =>
-  existsSync(`/proc/${pid}`) || spawnSync("ps", ["-p", String(pid)]).status === 0;
 
 const read = (folder: string): Sweep => JSON.parse(readFileSync(join(folder, "sweep.json"), "utf8")) as Sweep;
 const done = (folder: string): string[] =>
@@ -88,23 +76,16 @@ describe("a sweep that runs", function () {
       [["--vary", "pace=1", "--engines", "none"], "error", "--engines"],
     ];
     for (const [args, code, words] of cases) {
-      const run = replay(["sweep", ...args, "--out", out]);
-      expect(await run.ended, args.join(" ")).to.equal(2);
+      const run = await runHere(["sweep", ...args, "--out", out]);
+      expect(run.code, args.join(" ")).to.equal(2);
       expect(run.stderr.trim().split("\n"), args.join(" ")).to.have.lengthOf(1);
       expect(run.stderr)
         .to.match(new RegExp(`^${code}: `))
         .and.contain(words);
     }
-    const redis = replay([
-      "sweep",
-      "--vary",
-      "pace=1",
-      "--out",
-      join(folder, "no-redis"),
-      "--redis",
-      "redis://:secret@127.0.0.1:1",
-    ]);
-    expect(await redis.ended, redis.stderr).to.equal(2);
+    const unreachable = ["--out", join(folder, "no-redis"), "--redis", "redis://:secret@127.0.0.1:1"];
+    const redis = await runHere(["sweep", "--vary", "pace=1", ...unreachable]);
+    expect(redis.code, redis.stderr).to.equal(2);
     expect(redis.stderr).to.contain("REDIS_UNREACHABLE: no Redis at 127.0.0.1:1").and.not.contain("secret");
     expect(
       redis.stderr
@@ -147,27 +128,22 @@ describe("a sweep that runs", function () {
     await first.ended;
     await until("an end of its processes", () => !family.some(isAlive));
     const kept = done(out);
-    expect(kept.length).to.be.within(1, 3);
+    expect(kept.length).to.be.within(1, 2);
     expect(existsSync(join(out, "sweep.json"))).to.equal(false);
     const writtenAt = kept.map((name) => statSync(join(out, "jobs", name)).mtimeMs);
 
     const second = replay([...SWEEP, "--out", out]);
     expect(await second.ended, second.stderr).to.equal(0);
-    expect(second.stderr).to.contain(`${kept.length} of 4 runs are done already`);
-    expect(second.stderr).to.contain("100 % of 4 runs");
+    expect(second.stderr).to.contain(`${kept.length} of 3 runs are done already`);
+    expect(second.stderr).to.contain("100 % of 3 runs");
     expect(second.stdout).to.contain("The frontier");
     expect(kept.map((name) => statSync(join(out, "jobs", name)).mtimeMs)).to.deep.equal(writtenAt);
-    expect(done(out)).to.have.lengthOf(4);
+    expect(done(out)).to.have.lengthOf(3);
     expect(readdirSync(out).sort()).to.deep.equal(["index.html", "jobs", "sweep.csv", "sweep.json"]);
     const { points, command } = read(out);
-    expect(points.map(({ values }) => values)).to.deep.equal([
-      { pace: 1, buffer: 0 },
-      { pace: 1, buffer: 0.15 },
-      { pace: 6, buffer: 0 },
-      { pace: 6, buffer: 0.15 },
-    ]);
+    expect(points.map(({ values }) => values)).to.deep.equal([{ pace: 1 }, { pace: 3 }, { pace: 6 }]);
     expect(points.flatMap(({ runs }) => runs.map(({ job }) => `${job}.json`)).sort()).to.deep.equal(done(out).sort());
-    expect(command).to.contain("--vary pace=1,6 --vary buffer=0,0.15");
+    expect(command).to.contain("--vary pace=1,3,6");
   });
 
   it("hands its runs to workers through Redis: none is lost when one dies, none is done twice", async function () {
@@ -177,18 +153,9 @@ describe("a sweep that runs", function () {
     }
     const port = await freePort();
     const redis = `redis://127.0.0.1:${port}`;
-    const server = start("redis-server", [
-      "--port",
-      String(port),
-      "--bind",
-      "127.0.0.1",
-      "--save",
-      "",
-      "--appendonly",
-      "no",
-      "--dir",
-      folder,
-    ]);
+    const settings = { port: String(port), bind: "127.0.0.1", save: "", appendonly: "no", dir: folder };
+    const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
+    const server = watch(spawn("redis-server", args, { stdio: ["ignore", "pipe", "pipe"] }));
     await until("a Redis", () => server.stdout.includes("Ready to accept connections"));
 
     const dying = replay(["sweep-worker", "--redis", redis]);
