@@ -8,7 +8,7 @@ import { ILiquidityBuffer } from "../../contracts/interfaces/ILiquidityBuffer.so
 import { IVault } from "../../contracts/interfaces/IVault.sol";
 import { ForgeTest } from "../forge/ForgeTest.sol";
 import { Checks } from "./Checks.sol";
-import { Handler } from "./Handler.sol";
+import { Actions } from "./Actions.sol";
 
 /// @notice Stands in front of a contract and hands every call on to its code, but those that have a fault.
 abstract contract Faulty {
@@ -88,7 +88,7 @@ contract FaultyBuffer is Faulty {
 }
 
 /// @notice A handler whose owner can break the world inside a call that is being judged.
-contract BrokenHandler is Handler(false) {
+contract BrokenHandler is Actions(false) {
     function priceE36(uint256 k) external view returns (uint256) {
         return _price(k);
     }

@@ -4,10 +4,10 @@ pragma solidity 0.8.30;
 import { FixedPointMathLib as Math } from "solady/src/utils/FixedPointMathLib.sol";
 import { IAuctionHouse } from "../../contracts/interfaces/IAuctionHouse.sol";
 import { ForgeTest } from "../forge/ForgeTest.sol";
-import { Handler } from "./Handler.sol";
+import { Actions } from "./Actions.sol";
 
 /// @notice A handler that does one thing to the first position and compares.
-contract Moment is Handler(false) {
+contract Moment is Actions(false) {
     /// @dev Any lane that `setLane` takes; the first position in auction on it. False where nothing is for sale.
     function openSale(uint256 seed, uint256 ltvWad, uint256 time) public returns (bool) {
         _wait(1 + (seed % 30 days));

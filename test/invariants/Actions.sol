@@ -1,0 +1,401 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.30;
+
+import { FixedPointMathLib as Math } from "solady/src/utils/FixedPointMathLib.sol";
+import { IAuctionHouse } from "../../contracts/interfaces/IAuctionHouse.sol";
+import { IVault } from "../../contracts/interfaces/IVault.sol";
+import { Attacker } from "./Attacker.sol";
+import { Checks } from "./Checks.sol";
+import { ITransferHook, StrangeToken } from "./StrangeToken.sol";
+import { World } from "./World.sol";
+
+/// @notice What anyone can do to the protocol, with inputs that it must take. `Checks` judges each call.
+abstract contract Actions is Checks {
+    constructor(bool strange_) World(strange_) {
+        for (uint256 i; i < OWNERS; ++i) _open(i % _markets.length, i, (i + 2) * 5, 0.78e18, i);
+    }
+
+    /// @dev Every call starts at the handler's time.
+    modifier timed() {
+        vm.warp(clock);
+        _;
+    }
+
+    /// @dev In a world of strange tokens, now and then, all of them call out in the middle of each transfer, and what they call
+    /// tries to enter the contract that is at work.
+    modifier hooked(uint256 seed, address atWork) {
+        bool hooks = strange && _pick(seed, "hook", 0, 3) == 0;
+        if (hooks) _setHooks(seed, atWork);
+        _;
+        if (hooks) _setHooks(seed, address(0));
+    }
+
+    // ---------------------------------------------------------------------------------- lenders, underwriters
+
+    function _lend(uint256 seed, address who, uint256 amount) internal checked(who, 0) hooked(seed, address(vault)) {
+        vm.startPrank(who);
+        if (seed % 4 < 2) vault.deposit(amount, who);
+        else vault.mint(vault.previewDeposit(amount), who);
+        vm.stopPrank();
+    }
+
+    function _unlend(uint256 seed, address who, uint256 shares) internal checked(who, 0) hooked(seed, address(vault)) {
+        vm.startPrank(who);
+        if (seed % 4 < 2) vault.redeem(shares, who, who);
+        else vault.withdraw(vault.previewRedeem(shares), who, who);
+        vm.stopPrank();
+    }
+
+    function _underwrite(
+        uint256 seed,
+        address who,
+        uint256 amount
+    ) internal checked(who, 0) hooked(seed, address(buffer)) {
+        if (buffer.previewDeposit(amount) == 0) return;
+        vm.startPrank(who);
+        if (seed % 4 < 2) buffer.deposit(amount, who);
+        else buffer.mint(buffer.previewDeposit(amount), who);
+        vm.stopPrank();
+    }
+
+    function _requestRedeem(address who, uint256 shares) internal checked(who, 0) {
+        vm.prank(who);
+        buffer.requestRedeem(shares, who, who);
+    }
+
+    function _claim(uint256 seed, address who, uint256 shares) internal checked(who, 0) hooked(seed, address(buffer)) {
+        vm.prank(who);
+        buffer.redeem(shares, who, who);
+    }
+
+    function _collectFees() internal checked(keeper, 0) {
+        buffer.collectFees();
+    }
+
+    // -------------------------------------------------------------------------------------------- borrowers
+
+    /// @dev Supplies `thousands` of loan asset's worth and borrows up to an LTV: the owner itself in two calls or in one
+    /// multicall, or whom it authorised.
+    function _open(uint256 k, uint256 i, uint256 thousands, uint256 ltvWad, uint256 seed) internal {
+        uint256 amount = Math.fullMulDivUp(thousands * 1000 * one, 1e36, _price(k));
+        (uint256 collateral, , ) = _state(k, i);
+        if (collateral + amount > type(uint112).max || amount > _markets[k].token.balanceOf(owners[i])) return;
+        if (seed % 3 == 0) {
+            uint256 assets = _borrowable(k, i, collateral + amount, ltvWad);
+            if (assets != 0) _supplyAndBorrow(k, i, amount, assets);
+            return;
+        }
+        _supply(k, owners[i], i, amount, seed);
+        uint256 wanted = _borrowable(k, i, collateral + amount, ltvWad);
+        if (wanted != 0) _borrow(k, i, wanted, seed);
+    }
+
+    /// @dev What must be lent up to an LTV: 0 where that is nothing.
+    function _borrowable(uint256 k, uint256 i, uint256 collateral, uint256 ltvWad) internal view returns (uint256) {
+        IVault.Market memory m = vault.market(_collateral(k));
+        if (vault.borrowPaused()) return 0;
+        (, uint256 debt, ) = _state(k, i);
+        uint256 index = vault.indexE27();
+        uint256 rounding = 2 + (2 * index) / 1e27;
+        uint256 room = Math.zeroFloorSub(Math.fullMulDiv(_value(collateral, _price(k)), ltvWad, WAD), debt);
+        uint256 marketDebt = Math.fullMulDivUp(m.debtShares, index, 1e27);
+        room = Math.min(room, Math.zeroFloorSub(m.debtCeiling, marketDebt));
+        room = Math.min(Math.zeroFloorSub(room, rounding), vault.idle());
+        return debt + room < m.minDebt ? 0 : room;
+    }
+
+    function _supplyAndBorrow(uint256 k, uint256 i, uint256 amount, uint256 assets) internal checked(owners[i], k) {
+        address owner = owners[i];
+        bytes[] memory calls = new bytes[](2);
+        calls[0] = abi.encodeCall(vault.supplyCollateral, (_collateral(k), amount, owner));
+        calls[1] = abi.encodeCall(vault.borrow, (_collateral(k), assets, owner, owner));
+        vm.prank(owner);
+        vault.multicall(calls);
+        ++count["multicalls"];
+    }
+
+    function _borrow(
+        uint256 k,
+        uint256 i,
+        uint256 assets,
+        uint256 seed
+    ) internal checked(owners[i], k) hooked(seed, address(vault)) {
+        address owner = owners[i];
+        address caller = seed % 3 == 1 ? owner : operator;
+        if (caller == operator) _authorize(owner, true);
+        vm.prank(caller);
+        vault.borrow(_collateral(k), assets, owner, owner);
+        if (caller == operator) _authorize(owner, false);
+        ++count["borrows"];
+    }
+
+    function _authorize(address owner, bool allowed) internal {
+        vm.prank(owner);
+        vault.setAuthorization(operator, allowed);
+    }
+
+    function _supply(
+        uint256 k,
+        address who,
+        uint256 i,
+        uint256 amount,
+        uint256 seed
+    ) internal checked(who, k) hooked(seed, address(vault)) {
+        vm.prank(who);
+        vault.supplyCollateral(_collateral(k), amount, owners[i]);
+    }
+
+    function _repay(
+        uint256 k,
+        address who,
+        uint256 i,
+        uint256 assets,
+        uint256 seed
+    ) internal checked(who, k) hooked(seed, address(vault)) {
+        (, uint256 debt, ) = _state(k, i);
+        uint256 shares = vault.position(_collateral(k), owners[i]).debtShares;
+        vm.prank(who);
+        // all of it by shares, more than all of it by assets
+        if (assets < debt) vault.repay(_collateral(k), assets, owners[i]);
+        else if (seed % 2 == 0) vault.repayShares(_collateral(k), shares, owners[i]);
+        else vault.repay(_collateral(k), type(uint256).max, owners[i]);
+    }
+
+    function _withdraw(
+        uint256 k,
+        uint256 i,
+        uint256 amount,
+        uint256 seed
+    ) internal checked(owners[i], k) hooked(seed, address(vault)) {
+        vm.prank(owners[i]);
+        vault.withdrawCollateral(_collateral(k), amount, owners[i], owners[i]);
+    }
+
+    function _flashLoan(uint256 amount) internal checked(address(attacker), 0) {
+        uint256 shares = vault.previewDeposit(amount);
+        Attacker.Call[] memory calls = new Attacker.Call[](2);
+        calls[0] = Attacker.Call(address(vault), abi.encodeCall(vault.deposit, (amount, address(attacker))));
+        calls[1] = Attacker.Call(
+            address(vault),
+            abi.encodeCall(vault.redeem, (shares, address(attacker), address(attacker)))
+        );
+        attacker.setWhileLent(calls);
+        vault.flashLoan(attacker, address(loan), amount, "");
+        ++count["flash loans"];
+    }
+
+    // ------------------------------------------------------------------------------------------- governance
+
+    function _randomLane(uint256 k, uint256 seed) internal view returns (IAuctionHouse.LaneParameters memory p) {
+        p = _standardLane(k);
+        // every second time the standard ones come back, so that runs stay lively
+        if (_pick(seed, "standard", 0, 1) == 0) return p;
+        p.maxPremiumBps = uint16(_pick(seed, "maxPremium", 1, 2000));
+        p.minPremiumBps = uint16(_pick(seed, "minPremium", 0, p.maxPremiumBps));
+        p.maxDiscountBps = uint16(_pick(seed, "maxDiscount", 0, 850));
+        p.liquidationFeeBps = uint16(_pick(seed, "fee", 0, 850 - p.maxDiscountBps));
+        uint256 range = (uint256(p.maxPremiumBps) + p.maxDiscountBps) * WAD_PER_BPS;
+        p.slopeWad = uint64(_pick(seed, "slope", Math.max(1e12, range / 1 days + 1), 1e16));
+        p.targetLtvBps = uint16(_pick(seed, "target", 1, 8299));
+        p.absorbLtvBps = uint16(_pick(seed, "absorbLtv", 8301, 9999));
+        p.absorbDiscountBps = uint16(_pick(seed, "absorbDiscount", 0, (BPS - p.absorbLtvBps) / 2));
+        p.paceBps = uint16(_pick(seed, "pace", 1, BPS));
+        p.stressPaceBps = uint16(_pick(seed, "stressPace", p.paceBps, BPS));
+        p.chipBps = uint16(_pick(seed, "chip", 0, 100));
+        p.emaPeriod = uint32(_pick(seed, "ema", 1 minutes, 1 days));
+        p.maxAuctionDuration = uint32(_pick(seed, "duration", range / p.slopeWad + 1, 7 days));
+        p.absorbDelay = uint32(_pick(seed, "delay", 0, p.maxAuctionDuration));
+        p.tip = uint128(_pick(seed, "tip", 0, 1000 * one));
+        p.minRatePerHour = uint128(_pick(seed, "minRate", 1, _markets[k].unit + 1));
+    }
+
+    function _withdrawReserves(uint256 assets) internal checked(keeper, 0) {
+        vault.withdrawReserves(assets, operator);
+    }
+
+    // -------------------------------------------------------------------------------------------- the world
+
+    function _wait(uint256 time) internal {
+        clock += time;
+        vm.warp(clock);
+        // the feeds keep their heartbeat
+        for (uint256 k; k < _markets.length; ++k) {
+            (, int256 answer, , , ) = _markets[k].feed.latestRoundData();
+            _markets[k].feed.setAnswer(answer);
+        }
+    }
+
+    function _crash(uint256 k, uint256 i, uint256 ltvWad) internal {
+        (uint256 collateral, uint256 debt, ) = _state(k, i);
+        if (collateral == 0 || debt == 0) return;
+        _setPrice(k, Math.fullMulDiv(debt, 1e36 * WAD, collateral * ltvWad));
+    }
+
+    /// @dev From ten cents to a hundred million.
+    function _setPrice(uint256 k, uint256 priceE36) internal {
+        uint256 answer = Math.fullMulDiv(priceE36, WAD, _markets[k].dollarE36);
+        _markets[k].feed.setAnswer(int256(Math.clamp(answer, WAD / 10, 1e8 * WAD)));
+    }
+
+    function _donate(address token, address holder, uint256 amount) internal checked(address(attacker), 0) {
+        attacker.run(token, abi.encodeWithSignature("transfer(address,uint256)", holder, amount));
+        _donated[token][holder] += amount;
+    }
+
+    // -------------------------------------------------------------------------------------------- keepers
+
+    function _canStart(uint256 k, uint256 i) internal view returns (bool) {
+        (, , uint256 ltvWad) = _state(k, i);
+        // nobody is lent to and sold in one block
+        bool enlarged = vault.position(_collateral(k), owners[i]).riskAt == clock;
+        return ltvWad > _lltvWad(k) && !enlarged && !_runs(k, i);
+    }
+
+    function _start(uint256 k, uint256 i, uint256 seed) internal checked(keeper, k) hooked(seed, address(vault)) {
+        vm.prank(keeper);
+        house.start(_collateral(k), owners[i]);
+        if (_markets[k].guard.diverged()) {
+            uint256 widest = house.laneParameters(_collateral(k)).maxPremiumBps * WAD_PER_BPS;
+            assertEq(house.auction(_collateral(k), owners[i]).premiumWad, widest, "in doubt, not the widest premium");
+        }
+    }
+
+    /// @dev The attacker pays after a callback, in which neither the vault nor the house lets it in.
+    function _buy(
+        uint256 k,
+        uint256 i,
+        uint256 amount,
+        uint256 maxCost,
+        address buyer,
+        uint256 seed
+    ) internal checked(buyer, k) hooked(seed, address(house)) {
+        bytes memory data;
+        if (buyer == address(attacker)) {
+            data = "pay later";
+            _aim(seed, _pick(seed, "aim", 0, 1) == 0 ? address(vault) : address(house));
+            ++count["callbacks"];
+        }
+        vm.prank(buyer);
+        house.buy(_collateral(k), owners[i], amount, maxCost, buyer, data);
+        ++count["buys"];
+    }
+
+    function _buyMany(
+        uint256 k,
+        IAuctionHouse.Order[] memory orders,
+        uint256 seed
+    ) internal checked(keeper, k) hooked(seed, address(vault)) {
+        vm.prank(keeper);
+        house.buyMany(_collateral(k), orders, type(uint256).max, keeper, "");
+        ++count["batches"];
+    }
+
+    function _isAbsorbable(uint256 k, uint256 i, uint256 ltvWad) internal view returns (bool) {
+        IAuctionHouse.LaneParameters memory p = house.laneParameters(_collateral(k));
+        uint256 startedAt = house.auction(_collateral(k), owners[i]).startedAt;
+        // where a unit of collateral is no dust, none of it may be what is to be taken over
+        if (_value(100, _price(k)) > vault.market(_collateral(k)).minDebt) return false;
+        return ltvWad >= _absorbLtvWad(k) || (_runs(k, i) && clock >= startedAt + p.absorbDelay);
+    }
+
+    function _absorbLtvWad(uint256 k) internal view returns (uint256) {
+        return house.laneParameters(_collateral(k)).absorbLtvBps * WAD_PER_BPS;
+    }
+
+    function _absorb(uint256 k, uint256 i, uint256 seed) internal checked(keeper, k) hooked(seed, address(vault)) {
+        vm.prank(keeper);
+        house.absorb(_collateral(k), owners[i]);
+    }
+
+    function _cancelAll(uint256 k) internal {
+        for (uint256 i; i < OWNERS; ++i) {
+            (, , uint256 ltvWad) = _state(k, i);
+            if (house.auction(_collateral(k), owners[i]).startedAt == 0 || ltvWad > _lltvWad(k)) continue;
+            house.cancel(_collateral(k), owners[i]);
+            ++count["cancels"];
+        }
+    }
+
+    function _buyInventory(
+        uint256 k,
+        uint256 amount,
+        address buyer,
+        uint256 seed
+    ) internal checked(buyer, k) hooked(seed, address(buffer)) {
+        bytes memory data;
+        if (buyer == address(attacker)) {
+            data = "pay later";
+            _aim(seed, address(buffer));
+        }
+        vm.prank(buyer);
+        buffer.buyInventory(_collateral(k), amount, type(uint256).max, buyer, data);
+    }
+
+    // -------------------------------------------------------------------------------------------- helpers
+
+    /// @dev A number in a range that depends on nothing but the seed and what it is for.
+    function _pick(uint256 seed, string memory what, uint256 min, uint256 max) internal pure returns (uint256) {
+        return min + (uint256(keccak256(abi.encode(seed, what))) % (max - min + 1));
+    }
+
+    function _setHooks(uint256 seed, address atWork) internal {
+        ITransferHook hook = ITransferHook(atWork == address(0) ? address(0) : address(attacker));
+        if (atWork != address(0)) _aim(seed, atWork);
+        StrangeToken(address(loan)).setHook(hook);
+        for (uint256 k; k < _markets.length; ++k) StrangeToken(_collateral(k)).setHook(hook);
+    }
+
+    /// @dev One of the functions of a contract that its lock must keep closed.
+    function _aim(uint256 seed, address target) internal {
+        address who = address(attacker);
+        address c = _collateral(seed % _markets.length);
+        bytes[] memory calls =
+            target == address(vault)
+                ? _lockedInVault(c, who)
+                : target == address(house)
+                    ? _lockedInHouse(c, who)
+                    : _lockedInBuffer(c, who);
+        attacker.aim(target, calls[_pick(seed, "call", 0, calls.length - 1)]);
+    }
+
+    function _lockedInVault(address c, address who) internal view returns (bytes[] memory calls) {
+        calls = new bytes[](14);
+        calls[0] = abi.encodeCall(vault.deposit, (one, who));
+        calls[1] = abi.encodeCall(vault.mint, (one, who));
+        calls[2] = abi.encodeCall(vault.withdraw, (1, who, who));
+        calls[3] = abi.encodeCall(vault.redeem, (1, who, who));
+        calls[4] = abi.encodeCall(vault.supplyCollateral, (c, 1, who));
+        calls[5] = abi.encodeCall(vault.withdrawCollateral, (c, 1, who, who));
+        calls[6] = abi.encodeCall(vault.borrow, (c, one, who, who));
+        calls[7] = abi.encodeCall(vault.repay, (c, one, owners[0]));
+        calls[8] = abi.encodeCall(vault.repayShares, (c, one, owners[0]));
+        calls[9] = abi.encodeCall(vault.accrueInterest, ());
+        calls[10] = abi.encodeCall(vault.settle, (c, new IVault.Fill[](0), 0, who, who, ""));
+        calls[11] = abi.encodeCall(vault.payBounty, (c, owners[0], 1, who));
+        calls[12] = abi.encodeCall(vault.collectBufferFees, ());
+        calls[13] = abi.encodeCall(vault.withdrawReserves, (1, who));
+    }
+
+    function _lockedInHouse(address c, address who) internal view returns (bytes[] memory calls) {
+        calls = new bytes[](6);
+        calls[0] = abi.encodeCall(house.start, (c, owners[0]));
+        calls[1] = abi.encodeCall(house.buy, (c, owners[0], 1e18, 1e60, who, ""));
+        calls[2] = abi.encodeCall(house.buyMany, (c, new IAuctionHouse.Order[](0), 1e60, who, ""));
+        calls[3] = abi.encodeCall(house.cancel, (c, owners[0]));
+        calls[4] = abi.encodeCall(house.absorb, (c, owners[0]));
+        calls[5] = abi.encodeCall(house.sync, (c));
+    }
+
+    function _lockedInBuffer(address c, address who) internal view returns (bytes[] memory calls) {
+        calls = new bytes[](9);
+        calls[0] = abi.encodeCall(buffer.deposit, (one, who));
+        calls[1] = abi.encodeCall(buffer.mint, (one, who));
+        calls[2] = abi.encodeCall(buffer.requestRedeem, (1, who, who));
+        calls[3] = abi.encodeCall(buffer.redeem, (1, who, who));
+        calls[4] = abi.encodeCall(buffer.withdraw, (1, who, who));
+        calls[5] = abi.encodeCall(buffer.buyInventory, (c, 1, 1e60, who, ""));
+        calls[6] = abi.encodeCall(buffer.collectFees, ());
+        calls[7] = abi.encodeCall(buffer.takeOver, (c, 1, 1));
+        calls[8] = abi.encodeCall(buffer.cover, (1));
+    }
+}
