@@ -2,7 +2,6 @@ import { anyValue } from "@nomicfoundation/hardhat-chai-matchers/withArgs";
 import { expect } from "chai";
 import { ethers } from "hardhat";
 
-import { core } from "../fixture";
 import {
   BPS,
   End,
@@ -18,6 +17,7 @@ import {
   time,
   usdc,
   weth,
+  withDearShares,
 } from "./setup";
 
 const ALL = ethers.MaxUint256;
@@ -410,18 +410,10 @@ describe("AuctionHouse.buy", () => {
     });
 
     it("a fill of which rounding to shares would eat so much that the LTV rose", async () => {
-      const { house, vault, lender, borrower, keeper, other, collateral, open, setPrice } = await core();
-      await open(other, weth(1000), usdc(990_000));
-      await time.increase(8 * 365 * 86_400); // at 50 % a year; a share of debt is worth over 30 units then
-      await vault.connect(lender).deposit(usdc(100_000), lender);
-      await open(borrower, weth(10), usdc(15_900));
-      await setPrice(1900);
+      const { house, borrower, keeper, collateral, crumb } = await withDearShares(1900);
       await house.start(collateral, borrower);
       await time.increase(600);
-      const share = (await vault.indexE27()) / 10n ** 27n;
-      expect(share).to.be.gt(30);
-      // the price of nearly two shares, of which one is repaid
-      const amount = (share * 19n * 10n ** 35n) / priceE36(1900);
+      const amount = await crumb();
       expect((await house.quote(collateral, borrower, amount)).refusal).to.equal(Refusal.None);
       await expect(house.connect(keeper).buy(collateral, borrower, amount, ALL, keeper, "0x"))
         .to.be.revertedWithCustomError(house, "FillIsToxic")

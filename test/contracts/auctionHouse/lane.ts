@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import { ethers } from "hardhat";
 
+import { mulDiv } from "../math";
 import { End, HOUR, LANE, WAD, auctioned, ltvWad, opened, priceE36, time, weth } from "./setup";
 
 /** A parameter as it comes back: its keys in `LANE` stand in the struct's order. */
@@ -60,6 +61,10 @@ describe("AuctionHouse.sync", () => {
       .to.emit(house, "Synced")
       .withArgs(collateral, weth(10), rateOf(weth(10)));
     expect((await house.lane(collateral)).ratePerHour).to.equal(weth(12));
+    // 120 Bps of one more part are rounded down
+    await depth.setDepth(weth(10) - 1n);
+    await house.sync(collateral);
+    expect((await house.lane(collateral)).ratePerHour).to.equal(weth(12) - 2n);
   });
 
   it("takes it up twofold an hour at most", async () => {
@@ -168,6 +173,23 @@ describe("AuctionHouse.ema", () => {
     expect(Number(await house.ema(collateral)) / 1e24).to.be.closeTo(second, 1e-9);
   });
 
+  it("is rounded down, in both its parts", async () => {
+    const { house, collateral, oracle } = await opened();
+    // e⁻¹ after an emaPeriod
+    const keptWad = 367_879_441_171_442_321n;
+    await oracle.setPrice(priceE36(1800) + 7n);
+    await house.sync(collateral);
+    for (let i = 0; i < 4; ++i) {
+      const { emaE36, lastPriceE36, observedAt } = await house.lane(collateral);
+      await oracle.setPrice(priceE36(1700) + BigInt(i));
+      await time.setNextBlockTimestamp(observedAt + BigInt(LANE.emaPeriod));
+      await house.sync(collateral);
+      expect((await house.lane(collateral)).emaE36).to.equal(
+        mulDiv(emaE36, keptWad, WAD) + mulDiv(lastPriceE36, WAD - keptWad, WAD),
+      );
+    }
+  });
+
   it("can't be pushed by looking often in a block", async () => {
     const { house, collateral, loan, oracle } = await opened();
     await house.sync(collateral);
@@ -222,7 +244,11 @@ describe("AuctionHouse.setLane", () => {
     const HOUR_S = 3600;
     // name, what breaks it, and the nearest that is allowed
     const bounds: [string, Partial<typeof LANE>, Partial<typeof LANE>, string?][] = [
-      ["slopeWad", { slopeWad: 10n ** 12n - 1n }, { slopeWad: 2n * 10n ** 12n, maxAuctionDuration: 100 * HOUR_S }],
+      [
+        "slopeWad",
+        { slopeWad: 10n ** 12n - 1n, maxPremiumBps: 264, maxAuctionDuration: 100 * HOUR_S },
+        { slopeWad: 10n ** 12n, maxPremiumBps: 264, maxAuctionDuration: 100 * HOUR_S },
+      ],
       ["slopeWad", { slopeWad: 10n ** 16n + 1n }, { slopeWad: 10n ** 16n }],
       [
         "slopeWad",

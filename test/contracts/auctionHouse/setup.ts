@@ -1,7 +1,7 @@
 import { type Addressable } from "ethers";
 import { ethers } from "hardhat";
 
-import { HOUR, INVENTORY, LANE, MARKET, WAD, coreWithoutInterest, priceE36, time, usdc, weth } from "../fixture";
+import { HOUR, INVENTORY, LANE, MARKET, WAD, core, coreWithoutInterest, priceE36, time, usdc, weth } from "../fixture";
 import { Rational, cost as exactCost, head, longestAge, quantityToTarget } from "../libraries/gradualAuctionModel";
 
 export const BPS = 10_000n;
@@ -133,6 +133,24 @@ export async function auctioned(price = 1900, amount = weth(10), debt = usdc(15_
   await market.setPrice(price);
   await market.start();
   return market;
+}
+
+/** Ten WETH against 15,900 USDC where a share of debt has come to be worth over 30 units, fallen to `price`. */
+export async function withDearShares(price: number) {
+  const market = await core();
+  const { vault, lender, borrower, other, open, setPrice } = market;
+  await open(other, weth(1000), usdc(990_000));
+  await time.increase(8 * 365 * 86_400); // at 50 % a year
+  await vault.connect(lender).deposit(usdc(100_000), lender);
+  await open(borrower, weth(10), usdc(15_900));
+  await setPrice(price);
+  /** Collateral for the price of nearly two shares, of which one is repaid. */
+  const crumb = async (): Promise<bigint> => {
+    const share = (await vault.indexE27()) / 10n ** 27n;
+    if (share <= 30n) throw new Error(`a share is worth ${share} only`);
+    return (share * 19n * 10n ** 35n) / priceE36(price);
+  };
+  return { ...market, crumb };
 }
 
 export type Market = Awaited<ReturnType<typeof opened>>;
