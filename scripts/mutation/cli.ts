@@ -8,7 +8,7 @@ import { mutate } from "./mutate";
 import { type Mutant } from "./mutant";
 import { runAll } from "./pool";
 import { readReasons, staleReasons } from "./reasons";
-import { addResult, readResults } from "./results";
+import { addResult, lastSurvivors, readResults } from "./results";
 import { summarize } from "./summary";
 import { targets } from "./targets";
 
@@ -18,6 +18,7 @@ interface Flags {
   seed: string;
   jobs: string;
   list?: true;
+  survivors?: true;
 }
 
 const program = new Command("mutation")
@@ -26,15 +27,18 @@ const program = new Command("mutation")
   .option("--sample <number>", "so many of them, drawn by --seed")
   .option("--seed <number>", "of the sample", "1")
   .option("--jobs <number>", "processes at a time", "2")
+  .option("--survivors", "only those that survived when they were last judged, as after a test was written for them")
   .option("--list", "print the mutants and end")
   .allowExcessArguments(false);
 
 async function main(): Promise<void> {
   const flags = program.parse().opts<Flags>();
   const all = allMutants();
-  const named = all.filter(({ id }) => id.includes(flags.file ?? ""));
+  const survived = flags.survivors && lastSurvivors();
+  const named = all.filter(({ id }) => id.includes(flags.file ?? "") && (!survived || survived.has(id)));
   const chosen = flags.sample === undefined ? named : sample(named, flags.sample, flags.seed);
-  if (chosen.length === 0) throw new Error(`no mutant's id contains ${flags.file ?? ""}`);
+  if (chosen.length === 0)
+    throw new Error(`no ${flags.survivors ? "survivor" : "mutant"}'s id contains "${flags.file ?? ""}"`);
   if (flags.list) {
     for (const { id, before, after } of chosen) console.log(`${id}\n  ${before}\n  ${after}`);
     return;

@@ -35,20 +35,30 @@ function evidence({ file }: Mutant, { status, killer }: Verdict): string {
   return hash.digest("hex").slice(0, 16);
 }
 
-/** Verdicts of earlier runs that still hold, by id. */
-export function readResults(mutants: Mutant[]): Map<string, Verdict> {
+/** The latest verdict on each mutant, by id, whether it still holds or not. */
+function latest(): Map<string, Row> {
   if (!existsSync(RESULTS)) return new Map();
   const rows = readFileSync(RESULTS, "utf8")
     .split("\n")
     .filter((line) => line !== "")
     .map((line) => JSON.parse(line) as Row);
-  const latest = new Map(rows.map((row) => [row.id, row]));
+  return new Map(rows.map((row) => [row.id, row]));
+}
+
+/** Verdicts of earlier runs that still hold, by id. */
+export function readResults(mutants: Mutant[]): Map<string, Verdict> {
+  const rows = latest();
   return new Map(
     mutants.flatMap((mutant) => {
-      const row = latest.get(mutant.id);
+      const row = rows.get(mutant.id);
       return row === undefined || row.evidence !== evidence(mutant, row) ? [] : [[mutant.id, row] as const];
     }),
   );
+}
+
+/** Ids of what survived when it was last judged. */
+export function lastSurvivors(): Set<string> {
+  return new Set([...latest().values()].filter(({ status }) => status === "survived").map(({ id }) => id));
 }
 
 export function addResult(mutant: Mutant, verdict: Verdict): void {
