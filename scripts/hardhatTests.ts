@@ -14,6 +14,6 @@ const files = readdirSync("test", { recursive: true, encoding: "utf8" })
   .filter((name) => OF_SCRIPTS.includes(name.split("/")[0] ?? "") === (half === "scripts"))
   .map((name) => join("test", name))
   .sort();
-const { status, error } = spawnSync("hardhat", ["test", "--no-compile", ...files], { stdio: "inherit" });
+const { status, error } = spawnSync("hardhat", ["test", ...files], { stdio: "inherit" });
 if (error !== undefined) throw error;
 process.exitCode = status ?? 1;

@@ -127,8 +127,6 @@ contract InvariantsTest is Campaign {
     }
 }
 
-/// forge-config: default.invariant.runs = 128
-/// forge-config: deep.invariant.runs = 10000
 /// @notice The same with tokens that return nothing, are paused, block accounts and call out, of 0, 6, 8, 18 and 27 decimals.
 contract StrangeTokensTest is Campaign {
     function setUp() public {
