@@ -25,7 +25,7 @@ export async function runAll<T extends Task>(
         if (failed) break;
         child ??= start();
         const answer = await ask(child, task);
-        if (answer === "hung" || ++count % TASKS_PER_WORKER === 0) {
+        if (runsOn(answer) || ++count % TASKS_PER_WORKER === 0) {
           await end(child);
           child = undefined;
         }
@@ -40,6 +40,10 @@ export async function runAll<T extends Task>(
   };
   await Promise.all(Array.from({ length: jobs }, work));
 }
+
+/** Whether what the worker did last may still be at it: a test that took too long is not ended by that. */
+const runsOn = (answer: Answer | "hung"): boolean =>
+  answer === "hung" || ("verdict" in answer && answer.verdict.status === "timeout");
 
 function start(): ChildProcess {
   const child = fork(join(__dirname, "worker.ts"), { execArgv: process.execArgv });

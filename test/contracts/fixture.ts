@@ -1,4 +1,4 @@
-import { loadFixture, time } from "@nomicfoundation/hardhat-network-helpers";
+import { loadFixture, setCode, time } from "@nomicfoundation/hardhat-network-helpers";
 import { ethers } from "hardhat";
 
 import type { IAuctionHouse, ILiquidityBuffer, IVault } from "../../typechain-types";
@@ -142,6 +142,24 @@ const deployCoreWithoutInterest = () => deployCore(0n, 0n);
 /** The same with a borrow rate of zero, so that a debt share is one unit for good. */
 export async function coreWithoutInterest(): Promise<Awaited<ReturnType<typeof deployCore>>> {
   return loadFixture(deployCoreWithoutInterest);
+}
+
+/** 400 WETH that owe a year's interest on 600,000 USDC, at an index that is odd and stands still from here on. */
+export async function coreAtOddIndex() {
+  const all = await core();
+  const { vault, collateral, borrower, rates, lender, open } = all;
+  await vault.connect(lender).deposit(usdc(1_000_000), lender);
+  await open(borrower, weth(400), usdc(600_000));
+  // to the second, so that the index is the same in every run
+  await time.setNextBlockTimestamp(BigInt(await time.latest()) + 365n * 24n * HOUR);
+  await vault.accrueInterest();
+  // a model that answers zero: PUSH0, PUSH0, MSTORE, PUSH1 20, PUSH0, RETURN
+  await setCode(await rates.getAddress(), "0x5f5f5260205ff3");
+  return {
+    ...all,
+    index: await vault.indexE27(),
+    shares: (await vault.position(collateral, borrower)).debtShares,
+  };
 }
 
 export { time };

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { ethers } from "hardhat";
 
-import { MARKET, WAD, core, coreWithoutInterest, priceE36, time, usdc, weth } from "../fixture";
+import { MARKET, WAD, core, coreAtOddIndex, coreWithoutInterest, priceE36, time, usdc, weth } from "../fixture";
 import { mulDiv, mulDivUp } from "../math";
 
 const INDEX = 10n ** 27n;
@@ -111,6 +111,21 @@ describe("Vault: borrowers", () => {
         .withArgs(mulDivUp(14_400_000_000n, WAD, 17_999_999_999n), (WAD * 8n) / 10n);
     });
 
+    it("judges the debt rounded up", async () => {
+      const { vault, collateral, borrower, index, shares } = await coreAtOddIndex();
+      const debt = mulDivUp(shares, index, INDEX);
+      // of this a unit less than the debt is 80 %, and the debt a little more
+      const value = mulDivUp(debt - 1n, 10n, 8n);
+      const withdrawTo = (left: bigint) =>
+        vault
+          .connect(borrower)
+          .withdrawCollateral(collateral, weth(400) - mulDiv(left, weth(1), usdc(2000)), borrower, borrower);
+      await expect(withdrawTo(value))
+        .to.be.revertedWithCustomError(vault, "LtvTooHigh")
+        .withArgs(mulDivUp(debt, WAD, value), (WAD * 8n) / 10n);
+      await withdrawTo(mulDivUp(debt, 10n, 8n));
+    });
+
     it("with debt needs the borrow oracle (O1)", async () => {
       const { vault, collateral, borrower, borrowOracle, open } = await coreWithoutInterest();
       await open(borrower, weth(10), usdc(1000));
@@ -185,14 +200,45 @@ describe("Vault: borrowers", () => {
     it("rounds debt shares up", async () => {
       const { vault, collateral, borrower } = await oddIndex();
       const before = (await vault.position(collateral, borrower)).debtShares;
-      await vault.connect(borrower).borrow(collateral, 1_000_003n, borrower, borrower);
+      const borrow = vault.connect(borrower).borrow(collateral, 1_000_003n, borrower, borrower);
+      await borrow;
       const index = await vault.indexE27();
       expect(index).to.be.gt(INDEX);
       const shares = mulDivUp(1_000_003n, INDEX, index);
+      const { address } = borrower;
+      await expect(borrow)
+        .to.emit(vault, "Borrowed")
+        .withArgs(await collateral.getAddress(), address, address, address, 1_000_003n, shares);
       const after = (await vault.position(collateral, borrower)).debtShares;
       expect(after - before).to.equal(shares);
       expect(await vault.debtOf(collateral, borrower)).to.equal(mulDivUp(after, index, INDEX));
       expect(await vault.totalDebt()).to.equal(mulDiv(await vault.totalDebtShares(), index, INDEX));
+    });
+
+    it("judges the debt rounded up: LTV and least debt", async () => {
+      const { vault, collateral, other } = await coreAtOddIndex();
+      const caller = vault.connect(other);
+      await caller.supplyCollateral(collateral, weth(10), other);
+      await expect(caller.borrow(collateral, usdc(16_000), other, other))
+        .to.be.revertedWithCustomError(vault, "LtvTooHigh")
+        .withArgs(mulDivUp(usdc(16_000) + 1n, WAD, usdc(20_000)), (WAD * 8n) / 10n);
+      await caller.borrow(collateral, usdc(500) - 1n, other, other);
+      expect(await vault.debtOf(collateral, other)).to.equal(usdc(500));
+    });
+
+    it("judges the market's debt rounded up", async () => {
+      const { vault, collateral, other, oracle, borrowOracle, index, shares } = await coreAtOddIndex();
+      const caller = vault.connect(other);
+      await caller.supplyCollateral(collateral, weth(10), other);
+      const marketShares = shares + mulDivUp(usdc(1000), INDEX, index);
+      const debt = mulDivUp(marketShares, index, INDEX);
+      expect(mulDiv(marketShares, index, INDEX)).to.equal(debt - 1n);
+      await vault.setMarket(collateral, { ...MARKET, debtCeiling: debt - 1n, oracle, borrowOracle });
+      await expect(caller.borrow(collateral, usdc(1000), other, other))
+        .to.be.revertedWithCustomError(vault, "DebtCeilingExceeded")
+        .withArgs(debt, debt - 1n);
+      await vault.setMarket(collateral, { ...MARKET, debtCeiling: debt, oracle, borrowOracle });
+      await caller.borrow(collateral, usdc(1000), other, other);
     });
 
     it("judges by the borrow oracle and not by the other", async () => {
@@ -360,6 +406,18 @@ describe("Vault: borrowers", () => {
       await expect(vault.connect(borrower).repayShares(collateral, usdc(1000) - 1n, borrower))
         .to.be.revertedWithCustomError(vault, "DebtTooSmall")
         .withArgs(1n, usdc(500));
+    });
+
+    it("may leave the least debt, rounded up, and not a share less", async () => {
+      const { vault, collateral, borrower, index, shares } = await coreAtOddIndex();
+      const caller = vault.connect(borrower);
+      const left = mulDiv(usdc(500), INDEX, index);
+      await expect(caller.repayShares(collateral, shares - left + 1n, borrower))
+        .to.be.revertedWithCustomError(vault, "DebtTooSmall")
+        .withArgs(usdc(500) - 1n, usdc(500));
+      await caller.repayShares(collateral, shares - left, borrower);
+      expect(mulDiv(left, index, INDEX)).to.equal(usdc(500) - 1n);
+      expect(await vault.debtOf(collateral, borrower)).to.equal(usdc(500));
     });
   });
 

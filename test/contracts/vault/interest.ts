@@ -1,7 +1,7 @@
 import { mine, setCode } from "@nomicfoundation/hardhat-network-helpers";
 import { expect } from "chai";
 
-import { HOUR, WAD, core, coreWithoutInterest, time, usdc, weth } from "../fixture";
+import { HOUR, MARKET, WAD, core, coreWithoutInterest, time, usdc, weth } from "../fixture";
 import { expWad, mulDiv, mulDivUp } from "../math";
 
 const YEAR = 365n * 24n * HOUR;
@@ -47,6 +47,38 @@ describe("Vault: interest", () => {
       expect(await vault.totalDebtShares()).to.equal(debt);
     });
   }
+
+  it("compounds on what has accrued, to the last digit", async () => {
+    const { vault, borrower, open } = await core();
+    await open(borrower, weth(1000), usdc(500_000));
+    let at = BigInt(await time.latest());
+    let index = INDEX;
+    for (const seconds of [YEAR, 1n, 30n * 24n * HOUR]) {
+      at += seconds;
+      await time.setNextBlockTimestamp(at);
+      await vault.accrueInterest();
+      const rate = ratePerSecond(mulDiv(usdc(500_000), index, INDEX), usdc(500_000));
+      index = mulDiv(index, expWad(rate * seconds), WAD);
+      expect(await vault.indexE27()).to.equal(index);
+    }
+  });
+
+  it("charges a debt of one unit by its utilisation, rounded down", async () => {
+    const { vault, loan, collateral, oracle, borrowOracle, lender, borrower, open } = await core();
+    await vault.setMarket(collateral, { ...MARKET, minDebt: 0n, oracle, borrowOracle });
+    await open(borrower, weth(1), 1n);
+    await time.setNextBlockTimestamp(BigInt(await time.latest()) + YEAR);
+    await vault.accrueInterest();
+    const index = mulDiv(INDEX, expWad(ratePerSecond(1n, usdc(1_000_000) - 1n) * YEAR), WAD);
+    expect(index).to.be.gt(INDEX);
+    expect(await vault.indexE27()).to.equal(index);
+    // of so much cash it is less than the least utilisation there is
+    await loan.mint(lender, WAD);
+    await vault.connect(lender).deposit(WAD, lender);
+    const still = await vault.indexE27();
+    await time.increase(YEAR);
+    expect(await vault.indexE27()).to.equal(still);
+  });
 
   it("shows in views what it would accrue", async () => {
     const { vault, collateral, borrower, open } = await core();
@@ -170,17 +202,19 @@ describe("Vault: interest", () => {
       await expect(vault.connect(other).collectBufferFees())
         .to.be.revertedWithCustomError(vault, "NotAllowed")
         .withArgs(other.address, await buffer.getAddress());
-      // leave 100 units of cash
-      await vault.connect(lender).withdraw((await vault.idle()) - 100n, lender, lender);
+      // leave one unit of cash
+      await vault.connect(lender).withdraw((await vault.idle()) - 1n, lender, lender);
       const fees = await vault.bufferFees();
       expect(fees).to.be.gt(usdc(600));
       const collect = buffer.connect(other).collectFees();
-      await expect(collect).to.emit(vault, "BufferFeesCollected").withArgs(100n);
-      await expect(collect).to.emit(buffer, "FeesCollected").withArgs(100n);
-      await expect(collect).to.changeTokenBalances(loan, [vault, buffer], [-100n, 100n]);
+      await expect(collect).to.emit(vault, "BufferFeesCollected").withArgs(1n);
+      await expect(collect).to.emit(buffer, "FeesCollected").withArgs(1n);
+      await expect(collect).to.changeTokenBalances(loan, [vault, buffer], [-1n, 1n]);
       expect(await vault.idle()).to.equal(0);
-      expect(await vault.bufferFees()).to.be.gte(fees - 100n);
-      await expect(buffer.collectFees()).not.to.emit(buffer, "FeesCollected");
+      expect(await vault.bufferFees()).to.be.gte(fees - 1n);
+      const nothing = buffer.collectFees();
+      await expect(nothing).not.to.emit(buffer, "FeesCollected");
+      await expect(nothing).not.to.emit(vault, "BufferFeesCollected");
     });
 
     it("collects all of it, and the lenders' price stands", async () => {

@@ -3,7 +3,7 @@ import { expect } from "chai";
 import { type AddressLike } from "ethers";
 import { ethers } from "hardhat";
 
-import { MARKET, WAD, core, coreWithoutInterest, time, usdc, weth } from "../fixture";
+import { MARKET, WAD, coreAtOddIndex, coreWithoutInterest, usdc, weth } from "../fixture";
 import { mulDiv, mulDivUp } from "../math";
 
 const INDEX = 10n ** 27n;
@@ -23,22 +23,13 @@ async function settling() {
   return { ...all, asHouse: all.vault.connect(await signerOf(all.house)) };
 }
 
-/** A position of 400 WETH that owes a year's interest, at an index that is odd and stands still from here on. */
+/** A position with an odd debt, and what the reserves and the buffer have earned by it. */
 async function lossComing() {
-  const all = await core();
-  const { vault, collateral, borrower, rates, lender, open, house } = all;
-  await vault.connect(lender).deposit(usdc(1_000_000), lender);
-  await open(borrower, weth(400), usdc(600_000));
-  await time.increase(365 * 86_400);
-  await vault.accrueInterest();
-  // a model that answers zero: PUSH0, PUSH0, MSTORE, PUSH1 20, PUSH0, RETURN
-  await setCode(await rates.getAddress(), "0x5f5f5260205ff3");
-  await vault.accrueInterest();
+  const all = await coreAtOddIndex();
+  const { vault, house } = all;
   return {
     ...all,
     asHouse: vault.connect(await signerOf(house)),
-    index: await vault.indexE27(),
-    shares: (await vault.position(collateral, borrower)).debtShares,
     reserves: await vault.reserves(),
     fees: await vault.bufferFees(),
   };
@@ -74,9 +65,10 @@ describe("Vault: settling and writing off", () => {
         { owner: borrower, collateral: weth(2), repaid: usdc(3000) },
         { owner: other, collateral: weth(1), repaid: usdc(1500) },
       ];
-      const settle = asHouse.settle(collateral, fills, 7n, keeper, keeper, "0x");
+      const settle = asHouse.settle(collateral, fills, 1n, keeper, keeper, "0x");
       await expect(settle).to.changeTokenBalances(collateral, [vault, keeper], [-weth(3), weth(3)]);
-      await expect(settle).to.changeTokenBalances(loan, [vault, keeper], [usdc(4500) + 7n, -usdc(4500) - 7n]);
+      await expect(settle).to.changeTokenBalances(loan, [vault, keeper], [usdc(4500) + 1n, -usdc(4500) - 1n]);
+      expect(await vault.bufferFees()).to.equal(1);
       expect((await vault.position(collateral, borrower)).slice(0, 2)).to.deep.equal([weth(8), usdc(13_000)]);
       expect((await vault.position(collateral, other)).slice(0, 2)).to.deep.equal([weth(9), usdc(8500)]);
       const market = await vault.market(collateral);
@@ -102,6 +94,22 @@ describe("Vault: settling and writing off", () => {
       await asHouse.settle(...args);
       expect((await vault.position(collateral, borrower)).debtShares).to.equal(shares - repaidShares);
     });
+
+    for (const [name, more, sharesLeft, debtLeft] of [
+      ["leaves a share, which is two units, for a unit less than the debt rounded up", -1n, 1n, 2n],
+      ["leaves nothing for the debt rounded up", 0n, 0n, 0n],
+      ["leaves nothing for more", 2n, 0n, 0n],
+    ] as const) {
+      it(name, async () => {
+        const { asHouse, vault, collateral, borrower, keeper, index, shares } = await lossComing();
+        const repaid = mulDivUp(shares, index, INDEX) + more;
+        const fills = [{ owner: borrower, collateral: 0n, repaid }];
+        const args = [collateral, fills, 0n, keeper, keeper, "0x"] as const;
+        expect(await asHouse.settle.staticCall(...args)).to.deep.equal([debtLeft]);
+        await asHouse.settle(...args);
+        expect((await vault.position(collateral, borrower)).debtShares).to.equal(sharesLeft);
+      });
+    }
 
     it("calls the payer back with the collateral in hand, before it pays", async () => {
       const { vault, asHouse, collateral, loan, borrower, lender } = await settling();
@@ -278,6 +286,17 @@ describe("Vault: settling and writing off", () => {
         else expect(assets - (await vault.totalAssets())).to.be.within(fromLenders - 2n, fromLenders);
       });
     }
+
+    it("asks nothing of the buffer where reserves bear all of it", async () => {
+      const { vault, buffer, asHouse, collateral, borrower, keeper, index, shares, reserves } = await lossComing();
+      const repaid = mulDivUp(shares, index, INDEX) - usdc(1);
+      const loss = mulDivUp(shares - mulDiv(repaid, INDEX, index), index, INDEX);
+      // a buffer that reverts, as it does when one of its own callbacks led here: PUSH0, PUSH0, REVERT
+      await setCode(await buffer.getAddress(), "0x5f5ffd");
+      const fills = [{ owner: borrower, collateral: weth(400), repaid }];
+      await asHouse.settle(collateral, fills, 0n, keeper, keeper, "0x");
+      expect(await vault.reserves()).to.equal(reserves - loss);
+    });
 
     it("counts the fee of the same sale as the buffer's", async () => {
       const { vault, buffer, asHouse, collateral, borrower, keeper } = await settling();
