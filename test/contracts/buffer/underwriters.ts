@@ -102,6 +102,9 @@ describe("LiquidityBuffer: underwriters (ERC-4626 in, ERC-7540 out)", () => {
         .withArgs(other.address, underwriter.address, 0n, other.address, 1000n);
       expect(await buffer.allowance(underwriter, other)).to.equal(0);
       expect(await buffer.pendingRedeemRequest(0n, other)).to.equal(1000);
+      // for the owner itself, an allowance is enough, too
+      await buffer.connect(underwriter).approve(other, 500n);
+      await buffer.connect(other).requestRedeem(500n, underwriter, underwriter);
       await buffer.connect(underwriter).setOperator(keeper, true);
       await expect(buffer.connect(keeper).requestRedeem(2000n, underwriter, underwriter))
         .to.emit(buffer, "RedeemRequest")
@@ -240,6 +243,7 @@ describe("LiquidityBuffer: underwriters (ERC-4626 in, ERC-7540 out)", () => {
           .to.be.revertedWithCustomError(buffer, "NotOperator")
           .withArgs(other.address, underwriter.address);
       }
+      expect(await buffer.connect(underwriter).setOperator.staticCall(keeper, true)).to.equal(true);
       await expect(buffer.connect(underwriter).setOperator(keeper, true))
         .to.emit(buffer, "OperatorSet")
         .withArgs(underwriter.address, keeper.address, true);

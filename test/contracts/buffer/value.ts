@@ -44,6 +44,15 @@ describe("LiquidityBuffer: value", () => {
     await expectBalanced();
   });
 
+  it("pays a claim by assets out of fees, too", async () => {
+    const { buffer, loan, underwriter, earnFee } = await buffering();
+    await earnFee(usdc(500));
+    await buffer.connect(underwriter).requestRedeem(SHARES, underwriter, underwriter);
+    await time.increase(COOLDOWN);
+    const claim = buffer.connect(underwriter).withdraw(usdc(200_400), underwriter, underwriter);
+    await expect(claim).to.changeTokenBalance(loan, underwriter, usdc(200_400));
+  });
+
   it("collects fees for anybody", async () => {
     const { buffer, loan, vault, other, earnFee, expectBalanced } = await buffering();
     await earnFee(usdc(500));
