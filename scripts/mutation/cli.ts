@@ -7,7 +7,7 @@ import { parse, sourceOf } from "./compiler";
 import { mutate } from "./mutate";
 import { type Mutant } from "./mutant";
 import { runAll } from "./pool";
-import { readReasons, staleReasons } from "./reasons";
+import { readReasons, reasonFor, staleReasons } from "./reasons";
 import { addResult, lastSurvivors, readResults } from "./results";
 import { summarize } from "./summary";
 import { targets } from "./targets";
@@ -27,15 +27,20 @@ const program = new Command("mutation")
   .option("--sample <number>", "so many of them, drawn by --seed")
   .option("--seed <number>", "of the sample", "1")
   .option("--jobs <number>", "processes at a time", "2")
-  .option("--survivors", "only those that survived when they were last judged, as after a test was written for them")
+  .option(
+    "--survivors",
+    "only those that survived when they were last judged and have no reason, as after tests were written for them",
+  )
   .option("--list", "print the mutants and end")
   .allowExcessArguments(false);
 
 async function main(): Promise<void> {
   const flags = program.parse().opts<Flags>();
   const all = allMutants();
-  const survived = flags.survivors && lastSurvivors();
-  const named = all.filter(({ id }) => id.includes(flags.file ?? "") && (!survived || survived.has(id)));
+  const reasons = readReasons();
+  const survived = lastSurvivors();
+  const isOpen = (mutant: Mutant): boolean => survived.has(mutant.id) && reasonFor(mutant, reasons) === undefined;
+  const named = all.filter((mutant) => mutant.id.includes(flags.file ?? "") && (!flags.survivors || isOpen(mutant)));
   const chosen = flags.sample === undefined ? named : sample(named, flags.sample, flags.seed);
   if (chosen.length === 0)
     throw new Error(`no ${flags.survivors ? "survivor" : "mutant"}'s id contains "${flags.file ?? ""}"`);
@@ -72,7 +77,6 @@ async function main(): Promise<void> {
       const verdict = verdicts.get(mutant.id);
       return verdict === undefined ? [] : [{ mutant, verdict }];
     });
-  const reasons = readReasons();
   console.log(summarize(judged, reasons));
   for (const { file, before } of staleReasons(all, reasons)) console.log(`\nstale reason: ${file}: ${before}`);
 }

@@ -4,7 +4,7 @@ import { clearSnapshots } from "@nomicfoundation/hardhat-network-helpers/dist/sr
 import { network } from "hardhat";
 import Mocha from "mocha";
 
-/** A test that takes longer fails, and with it the run. One that calls itself without end fills memory till then. */
+/** A test that takes longer fails, and with it the run. */
 const TEST_TIMEOUT_MS = 30_000;
 
 /** Loaded once: what one run must not share with the next is on the chain, and that is reset. */

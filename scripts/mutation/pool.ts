@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { join } from "node:path";
 
 import { end, endWithUs } from "../children";
+import { RUNAWAY_EXIT_CODE } from "./verdict";
 import { type Answer, type Task } from "./worker";
 
 /** A mutant that has no verdict by then hangs. */
@@ -51,7 +52,7 @@ function start(): ChildProcess {
   return child;
 }
 
-/** Rejects when the process dies: that says nothing about the mutant. */
+/** Rejects when the process dies of something else than the mutant: that says nothing about it. */
 function ask(child: ChildProcess, task: Task): Promise<Answer | "hung"> {
   return new Promise((resolve, reject) => {
     const settle = (): void => {
@@ -61,7 +62,8 @@ function ask(child: ChildProcess, task: Task): Promise<Answer | "hung"> {
     };
     const onExit = (code: number | null): void => {
       settle();
-      reject(new Error(`a worker died (exit code ${code ?? "none"}) at ${JSON.stringify(task)}`));
+      if (code === RUNAWAY_EXIT_CODE) resolve("hung");
+      else reject(new Error(`a worker died (exit code ${code ?? "none"}) at ${JSON.stringify(task)}`));
     };
     const timer = setTimeout(() => {
       settle();
