@@ -127,7 +127,8 @@ describe("LiquidityBuffer: take-overs and losses", () => {
       ["slopeWad", { slopeWad: 10n ** 12n - 1n }],
       ["slopeWad", { slopeWad: 10n ** 16n + 1n }],
       ["slopeWad", { premiumBps: 0, maxDiscountBps: 0 }],
-      ["slopeWad", { slopeWad: 10n ** 12n, premiumBps: 865, maxDiscountBps: 0 }],
+      // half a second more than a day
+      ["slopeWad", { slopeWad: 1_001_151_614_168n, premiumBps: 865, maxDiscountBps: 0 }],
       ["paceShareBps", { paceShareBps: 0 }],
       ["paceShareBps", { paceShareBps: 10_001 }],
       ["premiumBps", { premiumBps: 2001 }],
@@ -145,8 +146,9 @@ describe("LiquidityBuffer: take-overs and losses", () => {
       });
     }
 
-    it("takes a longest age of a day to the second", async () => {
+    it("takes the steepest slope, the greatest cap, and a longest age of a day to the second", async () => {
       const { buffer, collateral } = await buffering();
+      await buffer.setInventoryParameters(collateral, { ...INVENTORY, slopeWad: 10n ** 16n, cap: 2n ** 112n - 1n });
       await buffer.setInventoryParameters(collateral, {
         ...INVENTORY,
         slopeWad: 10n ** 12n,

@@ -349,7 +349,9 @@ describe("LiquidityBuffer: underwriters (ERC-4626 in, ERC-7540 out)", () => {
         .to.be.revertedWithCustomError(buffer, "BadParameter")
         .withArgs(ethers.encodeBytes32String("cooldown"));
     }
-    await expect(buffer.setCooldown(3600)).to.emit(buffer, "CooldownSet").withArgs(3600);
+    for (const seconds of [90 * DAY, 3600]) {
+      await expect(buffer.setCooldown(seconds)).to.emit(buffer, "CooldownSet").withArgs(seconds);
+    }
     await expect(buffer.connect(other).setCooldown(3600))
       .to.be.revertedWithCustomError(buffer, "AccessManagedUnauthorized")
       .withArgs(other.address);

@@ -64,6 +64,15 @@ describe("LiquidityBuffer: value", () => {
     await expectBalanced();
   });
 
+  it("collects a single unit, and says nothing where there is none", async () => {
+    const { buffer, other, earnFee } = await buffering();
+    await expect(buffer.connect(other).collectFees()).not.to.emit(buffer, "FeesCollected");
+    expect(await buffer.collectFees.staticCall()).to.equal(0);
+    await earnFee(1n);
+    await expect(buffer.connect(other).collectFees()).to.emit(buffer, "FeesCollected").withArgs(1n);
+    expect(await buffer.cash()).to.equal(usdc(200_000) + 1n);
+  });
+
   it("prices a deposit without the haircut", async () => {
     const { buffer, other } = await holding();
     const shares = mulDiv(usdc(1000), SHARES + 1000n, FULL + 1n);
