@@ -63,6 +63,14 @@ describe("LiquidityBuffer: sale of inventory", () => {
     await expectBalanced();
   });
 
+  it("counts what was let out from where the last buy left it", async () => {
+    const { buffer, collateral, keeper, takeOver } = await buffering();
+    const at = await takeOver(weth(10), usdc(19_400));
+    await time.setNextBlockTimestamp(at + 150);
+    await buffer.connect(keeper).buyInventory(collateral, weth(0.5), ethers.MaxUint256, keeper, "0x");
+    expect((await buffer.inventory(collateral)).cursorWad).to.equal(BigInt(at + 30) * WAD);
+  });
+
   it("sells a part, and the next bit is dearer", async () => {
     const { buffer, collateral, keeper, at } = await minuteAgo();
     await buffer.connect(keeper).buyInventory(collateral, weth(0.5), ethers.MaxUint256, keeper, "0x");

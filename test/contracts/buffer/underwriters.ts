@@ -280,10 +280,14 @@ describe("LiquidityBuffer: underwriters (ERC-4626 in, ERC-7540 out)", () => {
       await house.connect(keeper).start(collateral, other);
       expect(await buffer.maxRedeem(underwriter)).to.equal(0);
       expect(await buffer.maxWithdraw(underwriter)).to.equal(0);
-      for (const method of ["redeem", "withdraw"] as const) {
-        await expect(buffer.connect(underwriter)[method](1000n, underwriter.address, underwriter.address))
-          .to.be.revertedWithCustomError(buffer, "MarketInTrouble")
-          .withArgs(await collateral.getAddress());
+      // and till it is ended, at whatever price
+      for (const price of [1900, 2000]) {
+        await setPrice(price);
+        for (const method of ["redeem", "withdraw"] as const) {
+          await expect(buffer.connect(underwriter)[method](1000n, underwriter.address, underwriter.address))
+            .to.be.revertedWithCustomError(buffer, "MarketInTrouble")
+            .withArgs(await collateral.getAddress());
+        }
       }
       // a request may be made, and the claim when it is over
       await buffer.connect(keeper).deposit(usdc(1), keeper);

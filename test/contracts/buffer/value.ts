@@ -73,6 +73,12 @@ describe("LiquidityBuffer: value", () => {
     expect(await buffer.cash()).to.equal(usdc(200_000) + 1n);
   });
 
+  it("prices a mint with one virtual unit and a thousand virtual shares, rounded up", async () => {
+    const { buffer } = await buffering();
+    const many = 10n ** 40n + 1n;
+    expect(await buffer.previewMint(many)).to.equal(mulDivUp(many, usdc(200_000) + 1n, SHARES + 1000n));
+  });
+
   it("prices a deposit without the haircut", async () => {
     const { buffer, other } = await holding();
     const shares = mulDiv(usdc(1000), SHARES + 1000n, FULL + 1n);
