@@ -322,6 +322,7 @@ describe("LiquidityBuffer: underwriters (ERC-4626 in, ERC-7540 out)", () => {
         .withArgs(usdc(90_000) + 1n, usdc(90_000));
       const most = (usdc(90_000) * (SHARES + 1000n)) / (usdc(204_000) + 1n);
       expect(await buffer.maxRedeem(underwriter)).to.equal(most);
+      expect(await buffer.maxWithdraw(underwriter)).to.equal((most * (usdc(204_000) + 1n)) / (SHARES + 1000n));
       await buffer.connect(underwriter).redeem(most, underwriter, underwriter);
       expect(await buffer.cash()).to.be.within(0n, 1n);
     });

@@ -106,11 +106,13 @@ describe(`GradualAuction against exact rational numbers, ${CASES} seeded cases e
     const { harness } = await loadFixture(deploy);
     for (const c of cases()) {
       const { timestamp: now } = await harness.laneAge(0n, 0n);
-      const cursorWad = c.random.between((now - 100_000n) * WAD, (now + 10n) * WAD);
-      const { age, timestamp } = await harness.laneAge(cursorWad, c.longestAgeWad);
-      const since = timestamp * WAD - cursorWad;
-      const expected = since < 0n ? 0n : since < c.longestAgeWad ? since : c.longestAgeWad;
-      expect(age).to.equal(expected);
+      for (const from of [now - 100_000n, now + 1n]) {
+        const cursorWad = c.random.between(from * WAD, (now + 10n) * WAD);
+        const { age, timestamp } = await harness.laneAge(cursorWad, c.longestAgeWad);
+        const since = timestamp * WAD - cursorWad;
+        const expected = since < 0n ? 0n : since < c.longestAgeWad ? since : c.longestAgeWad;
+        expect(age).to.equal(expected);
+      }
     }
   });
 
