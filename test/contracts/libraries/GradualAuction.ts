@@ -177,6 +177,10 @@ describe(`GradualAuction against exact rational numbers, ${CASES} seeded cases e
       const exact = advance(Rational.of(timestamp), Rational.wad(c.laneAgeWad), c.ratePerHour, quantity);
       expect(cursorWad).to.equal(exact.mul(Rational.of(WAD)).ceil());
       expect(cursorWad).to.be.lte(timestamp * WAD);
+      // callers stay within what is available; more than that would empty the lane, and not borrow from the future
+      const more = (c.ratePerHour * c.laneAgeWad) / (3600n * WAD) + c.ratePerHour / 3600n + 2n;
+      const emptied = await harness.advance(c.laneAgeWad, c.ratePerHour, more);
+      expect(emptied.cursorWad).to.equal(emptied.timestamp * WAD);
     }
   });
 
