@@ -201,4 +201,15 @@ describe("ChainlinkOracle", () => {
       "UnsupportedDecimals",
     );
   });
+
+  it("takes decimals up to where its scale is 1, or the greatest power of ten", async () => {
+    const { base, factory } = await loadFixture(fixture);
+    const build = async (loanDecimals: number, collateralDecimals: number): Promise<ChainlinkOracle> =>
+      oracleOf(await deployToken("C", collateralDecimals), await deployToken("L", loanDecimals), { base });
+    // 36 + loan asset − collateral − 8 of the feed
+    expect(await (await build(6, 34)).scale()).to.equal(1);
+    expect(await (await build(49, 0)).scale()).to.equal(10n ** 77n);
+    await expect(build(6, 35)).to.be.revertedWithCustomError(factory, "UnsupportedDecimals");
+    await expect(build(50, 0)).to.be.revertedWithCustomError(factory, "UnsupportedDecimals");
+  });
 });
