@@ -246,8 +246,8 @@ describe("AuctionHouse.setLane", () => {
     const bounds: [string, Partial<typeof LANE>, Partial<typeof LANE>, string?][] = [
       [
         "slopeWad",
+        { slopeWad: 10n ** 12n - 1n, maxPremiumBps: 200, maxAuctionDuration: 24 * HOUR_S },
         // 8.64 % at the least slope take a day, which is both the longest age and all of the auction
-        { slopeWad: 10n ** 12n - 1n, maxPremiumBps: 264, maxAuctionDuration: 24 * HOUR_S },
         { slopeWad: 10n ** 12n, maxPremiumBps: 264, maxAuctionDuration: 24 * HOUR_S },
       ],
       ["slopeWad", { slopeWad: 10n ** 16n + 1n }, { slopeWad: 10n ** 16n }],
