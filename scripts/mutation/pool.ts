@@ -1,12 +1,14 @@
 import { type ChildProcess, fork } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { end, endWithUs } from "../children";
-import { RUNAWAY_EXIT_CODE } from "./verdict";
 import { type Answer, type Task } from "./worker";
 
 /** A mutant that has no verdict by then hangs. */
 const LIMIT_MS = 300_000;
+/** A mutant whose worker takes more memory than this hangs as well. */
+const MOST_BYTES = 6e9;
 /** The compiler's memory grows; after so many tasks a worker is replaced. */
 const TASKS_PER_WORKER = 200;
 
@@ -57,18 +59,24 @@ function ask(child: ChildProcess, task: Task): Promise<Answer | "hung"> {
   return new Promise((resolve, reject) => {
     const settle = (): void => {
       clearTimeout(timer);
+      clearInterval(watch);
       child.removeAllListeners("message");
       child.off("exit", onExit);
     };
     const onExit = (code: number | null): void => {
       settle();
-      if (code === RUNAWAY_EXIT_CODE) resolve("hung");
-      else reject(new Error(`a worker died (exit code ${code ?? "none"}) at ${JSON.stringify(task)}`));
+      reject(new Error(`a worker died (exit code ${code ?? "none"}) at ${JSON.stringify(task)}`));
     };
     const timer = setTimeout(() => {
       settle();
       resolve("hung");
     }, LIMIT_MS);
+    // one that calls itself without end fills the memory within seconds, and keeps the worker too busy to see it
+    const watch = setInterval(() => {
+      if (residentBytes(child) < MOST_BYTES) return;
+      settle();
+      resolve("hung");
+    }, 200);
     child.once("exit", onExit);
     child.once("message", (answer: Answer) => {
       settle();
@@ -76,4 +84,11 @@ function ask(child: ChildProcess, task: Task): Promise<Answer | "hung"> {
     });
     child.send(task);
   });
+}
+
+/** What a process holds in memory; 0 where there is no /proc to ask. */
+function residentBytes({ pid }: ChildProcess): number {
+  const path = `/proc/${pid}/statm`;
+  if (pid === undefined || !existsSync(path)) return 0;
+  return Number(readFileSync(path, "utf8").split(" ")[1]) * 4096;
 }

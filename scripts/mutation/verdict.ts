@@ -10,6 +10,3 @@ export interface Verdict {
   killer?: { file: string; title: string };
   seconds: number;
 }
-
-/** With which a worker ends itself when a mutant fills its memory: a timeout, too. */
-export const RUNAWAY_EXIT_CODE = 70;
