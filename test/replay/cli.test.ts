@@ -10,10 +10,10 @@ import { descendantsOf, ended, isAlive, runHere, start } from "./commandLine";
 
 describe("the replay's command line", () => {
   let folder: string;
-  before(() => {
+  beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), "replay-"));
   });
-  after(() => {
+  afterEach(() => {
     rmSync(folder, { recursive: true, force: true });
   });
 

@@ -53,14 +53,14 @@ const done = (folder: string): string[] =>
 describe("a sweep that runs", function () {
   this.timeout(300_000);
   let folder: string;
-  before(() => {
+  beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), "sweep-run-"));
   });
   afterEach(async () => {
     for (const child of started.splice(0)) child.kill("SIGKILL");
     await sleep(200);
   });
-  after(() => {
+  afterEach(() => {
     rmSync(folder, { recursive: true, force: true });
   });
 
