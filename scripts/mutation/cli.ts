@@ -7,7 +7,7 @@ import { parse, sourceOf } from "./compiler";
 import { mutate } from "./mutate";
 import { type Mutant } from "./mutant";
 import { runAll } from "./pool";
-import { readReasons, reasonFor, staleReasons } from "./reasons";
+import { type Reason, readReasons, reasonFor, staleReasons } from "./reasons";
 import { addResult, lastSurvivors, readResults } from "./results";
 import { summarize } from "./summary";
 import { targets } from "./targets";
@@ -38,9 +38,8 @@ async function main(): Promise<void> {
   const flags = program.parse().opts<Flags>();
   const all = allMutants();
   const reasons = readReasons();
-  const survived = lastSurvivors();
-  const isOpen = (mutant: Mutant): boolean => survived.has(mutant.id) && reasonFor(mutant, reasons) === undefined;
-  const named = all.filter((mutant) => mutant.id.includes(flags.file ?? "") && (!flags.survivors || isOpen(mutant)));
+  const wanted = flags.survivors ? openSurvivors(all, reasons) : all;
+  const named = wanted.filter(({ id }) => id.includes(flags.file ?? ""));
   const chosen = flags.sample === undefined ? named : sample(named, flags.sample, flags.seed);
   if (chosen.length === 0)
     throw new Error(`no ${flags.survivors ? "survivor" : "mutant"}'s id contains "${flags.file ?? ""}"`);
@@ -79,6 +78,11 @@ async function main(): Promise<void> {
     });
   console.log(summarize(judged, reasons));
   for (const { file, before } of staleReasons(all, reasons)) console.log(`\nstale reason: ${file}: ${before}`);
+}
+
+function openSurvivors(mutants: Mutant[], reasons: Reason[]): Mutant[] {
+  const survived = lastSurvivors();
+  return mutants.filter((mutant) => survived.has(mutant.id) && reasonFor(mutant, reasons) === undefined);
 }
 
 function allMutants(): Mutant[] {
