@@ -183,8 +183,9 @@ describe("the driver of a chain", () => {
 
   it("passes on a node's refusal in its words, alone and in a batch", async () => {
     const refused = ["anvil_noSuchMethod", []] as const;
-    for (const attempt of [anvil.rpc.call(...refused), anvil.rpc.batch([["eth_chainId", []], refused])]) {
-      const error = await attempt.then(
+    const attempts = [() => anvil.rpc.call(...refused), () => anvil.rpc.batch([["eth_chainId", []], refused])];
+    for (const attempt of attempts) {
+      const error = await attempt().then(
         () => undefined,
         (reason: unknown) => reason,
       );
