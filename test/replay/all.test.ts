@@ -6,7 +6,7 @@ import { expect } from "chai";
 import { runAll, type AllOptions } from "../../scripts/replay/all";
 import type { Comparison } from "../../scripts/replay/report/comparison";
 import type { ReplayResult } from "../../scripts/replay/result";
-import { ended, runHere, start } from "./commandLine";
+import { runHere, start } from "./commandLine";
 
 const REPLAY = ["index.html", "result.csv", "result.json", "series.json"];
 const read = (...path: string[]): unknown => JSON.parse(readFileSync(join(...path), "utf8"));
@@ -41,7 +41,7 @@ describe("every scenario at once", function () {
     const out = join(folder, "all");
     // LUNA falls by a tenth in these 20 minutes
     const args = ["--all", "--scenario", "luna-2022,calm-week", "--from", "690m", "--to", "710m", "--no-amplification"];
-    const { code, stdout, stderr } = await ended(start([...args, "--out", out]));
+    const { code, stdout, stderr } = await start([...args, "--out", out]).ended;
     expect(stderr)
       .to.contain("luna-2022, spillway: done of 20 steps")
       .and.contain("calm-week, aave-v3: done of 4 steps");
@@ -147,14 +147,13 @@ describe("every scenario at once", function () {
     const args = ["--all", "--scenario", "flash-wick,black-thursday", "--engines", "none", "--no-amplification"];
     args.push("--out", out);
     const replay = start(args);
-    const end = ended(replay);
     for (let tries = 0; tries < 2000 && !existsSync(join(out, "flash-wick")); tries++) await sleep(50);
-    replay.kill("SIGINT");
-    expect((await end).code).to.equal(130);
+    replay.child.kill("SIGINT");
+    expect((await replay.ended).code).to.equal(130);
     expect(readdirSync(out)).to.deep.equal(["flash-wick"]);
     expect(readdirSync(join(out, "flash-wick")).sort()).to.deep.equal(REPLAY);
 
-    const again = await ended(start([...args, "--to", "2m", "--format", "html", "--overwrite"]));
+    const again = await start([...args, "--to", "2m", "--format", "html", "--overwrite"]).ended;
     expect(again.code).to.equal(0);
     expect(readdirSync(out).sort()).to.deep.equal(["black-thursday", "flash-wick", "index.html"]);
     expect(readdirSync(join(out, "flash-wick"))).to.deep.equal(["index.html"]);

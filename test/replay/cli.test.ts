@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
 import type { ReplayResult, ReplaySeries } from "../../scripts/replay/result";
-import { descendantsOf, ended, isAlive, runHere, start } from "./commandLine";
+import { descendantsOf, isAlive, runHere, start } from "./commandLine";
 
 describe("the replay's command line", () => {
   let folder: string;
@@ -59,14 +59,14 @@ describe("the replay's command line", () => {
       expect(result.stdout).to.equal("");
     }
     const [args] = cases[0]!;
-    expect(await ended(start(args))).to.deep.equal(await runHere(args));
+    expect(await start(args).ended).to.deep.equal(await runHere(args));
     server.close();
     expect(readdirSync(folder).sort()).to.deep.equal(["bad.csv", "foreign", "used"]);
     expect(readFileSync(join(foreign, "thesis.txt"), "utf8")).to.equal("precious");
   });
 
   it("names the scenarios and engines there are", async () => {
-    const { code, stdout } = await ended(start(["--list"]));
+    const { code, stdout } = await start(["--list"]).ended;
     expect(code).to.equal(0);
     expect(stdout).to.contain("black-thursday").and.contain("none");
   });
@@ -80,7 +80,7 @@ describe("the replay's command line", () => {
     writeFileSync(prices, ["timestamp,open,high,low,close", ...rows].join("\n"));
     const out = join(folder, "result");
     const args = ["--prices", prices, "--engines", "none", "--seed", "3", "--out", out];
-    const first = await ended(start(args));
+    const first = await start(args).ended;
     expect(first.stderr).to.contain("100 % of 20 steps");
     expect(first.code).to.equal(0);
     expect(first.stdout).to.contain("State root");
@@ -100,7 +100,7 @@ describe("the replay's command line", () => {
     expect(Math.min(...(series.none?.outside ?? []))).to.equal(61.5);
     expect(series.none?.time[0]).to.equal(1_700_000_040);
 
-    const again = await ended(start([...args, "--overwrite"]));
+    const again = await start([...args, "--overwrite"]).ended;
     expect(again.code).to.equal(0);
     const repeated = JSON.parse(readFileSync(join(out, "result.json"), "utf8")) as ReplayResult;
     expect(repeated.engines.none?.stateRoot).to.equal(result.engines.none?.stateRoot);
@@ -110,16 +110,15 @@ describe("the replay's command line", () => {
   it("ends its chains on Ctrl-C, and leaves nothing half-written", async () => {
     const out = join(folder, "interrupted");
     const replay = start(["--engines", "none", "--out", out]);
-    const end = ended(replay);
-    const pid = replay.pid ?? 0;
+    const pid = replay.child.pid ?? 0;
     let chains: number[] = [];
     for (let tries = 0; tries < 200 && chains.length < 2; tries++) {
       await sleep(50);
       chains = descendantsOf(pid).filter((child) => readName(child).includes("anvil"));
     }
     expect(chains).to.have.lengthOf(2);
-    replay.kill("SIGINT");
-    expect((await end).code).to.equal(130);
+    replay.child.kill("SIGINT");
+    expect((await replay.ended).code).to.equal(130);
     for (let tries = 0; tries < 40 && chains.some(isAlive); tries++) await sleep(50);
     expect(chains.filter(isAlive)).to.deep.equal([]);
     expect(readdirSync(folder).filter((name) => name.startsWith("interrupted"))).to.deep.equal([]);

@@ -4,21 +4,34 @@ import { replayCommand } from "../../scripts/replay/command";
 
 const CLI = join(__dirname, "../../scripts/replay/cli.ts");
 
-/** `npm run replay -- ARGS`, without npm between, so that signals reach it. */
-export const start = (args: readonly string[]): ChildProcess =>
-  spawn(process.execPath, ["--import", "tsx", CLI, ...args], { stdio: ["ignore", "pipe", "pipe"] });
-
 export interface Ended {
   code: number | null;
   stdout: string;
   stderr: string;
 }
 
-export function ended(child: ChildProcess): Promise<Ended> {
-  const text = { stdout: "", stderr: "" };
-  child.stdout?.setEncoding("utf8").on("data", (chunk: string) => (text.stdout += chunk));
-  child.stderr?.setEncoding("utf8").on("data", (chunk: string) => (text.stderr += chunk));
-  return new Promise((resolve) => child.on("close", (code) => resolve({ code, ...text })));
+/** A process and what it has said so far. */
+export interface Running {
+  child: ChildProcess;
+  stdout: string;
+  stderr: string;
+  ended: Promise<Ended>;
+}
+
+/** `npm run replay -- ARGS`, without npm between, so that signals reach it. */
+export const start = (args: readonly string[]): Running =>
+  watch(spawn(process.execPath, ["--import", "tsx", CLI, ...args], { stdio: ["ignore", "pipe", "pipe"] }));
+
+export function watch(child: ChildProcess): Running {
+  const ended = new Promise<Ended>((resolve, reject) => {
+    child.on("error", reject).on("close", (code) => {
+      resolve({ code, stdout: running.stdout, stderr: running.stderr });
+    });
+  });
+  const running = { child, stdout: "", stderr: "", ended };
+  child.stdout?.setEncoding("utf8").on("data", (text: string) => (running.stdout += text));
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => (running.stderr += text));
+  return running;
 }
 
 /** The same in this process: to load the program takes seconds, to refuse an input none. One at a time. */

@@ -1,4 +1,4 @@
-import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -9,35 +9,21 @@ import { WorkerPool } from "../../scripts/replay/jobs";
 import { codeVersion } from "../../scripts/replay/sweep/codeVersion";
 import { runSweepJob, type SweepJob } from "../../scripts/replay/sweep/job";
 import type { Sweep } from "../../scripts/replay/sweep/summary";
-import { descendantsOf, isAlive, runHere, start } from "./commandLine";
+import { type Running, descendantsOf, isAlive, runHere, start, watch } from "./commandLine";
 
 /** Ten minutes in which ETH fell by 17 %. */
 const FALL = { fromSeconds: 38_400, toSeconds: 39_000 };
 const SWEEP = ["sweep", "--vary", "pace=1,3,6", "--from", "640m", "--to", "645m"];
 
-interface Running {
-  child: ChildProcess;
-  stdout: string;
-  stderr: string;
-  ended: Promise<number | null>;
-}
+const started: Running[] = [];
 
-const started: ChildProcess[] = [];
-
-function watch(child: ChildProcess): Running {
-  started.push(child);
-  const running: Running = {
-    ...{ child, stdout: "", stderr: "" },
-    ended: new Promise((resolve, reject) => {
-      child.on("error", reject).on("close", resolve);
-    }),
-  };
-  child.stdout?.setEncoding("utf8").on("data", (text: string) => (running.stdout += text));
-  child.stderr?.setEncoding("utf8").on("data", (text: string) => (running.stderr += text));
+/** Ended after the test, come what may. */
+function tracked(running: Running): Running {
+  started.push(running);
   return running;
 }
 
-const replay = (args: readonly string[]): Running => watch(start(args));
+const replay = (args: readonly string[]): Running => tracked(start(args));
 
 async function until(what: string, holds: () => boolean, seconds = 90): Promise<void> {
   for (let tries = 0; !holds(); tries++) {
@@ -57,7 +43,7 @@ describe("a sweep that runs", function () {
     folder = mkdtempSync(join(tmpdir(), "sweep-run-"));
   });
   afterEach(async () => {
-    for (const child of started.splice(0)) child.kill("SIGKILL");
+    for (const { child } of started.splice(0)) child.kill("SIGKILL");
     await sleep(200);
   });
   afterEach(() => {
@@ -133,7 +119,7 @@ describe("a sweep that runs", function () {
     const writtenAt = kept.map((name) => statSync(join(out, "jobs", name)).mtimeMs);
 
     const second = replay([...SWEEP, "--out", out]);
-    expect(await second.ended, second.stderr).to.equal(0);
+    expect((await second.ended).code, second.stderr).to.equal(0);
     expect(second.stderr).to.contain(`${kept.length} of 3 runs are done already`);
     expect(second.stderr).to.contain("100 % of 3 runs");
     expect(second.stdout).to.contain("The frontier");
@@ -155,7 +141,7 @@ describe("a sweep that runs", function () {
     const redis = `redis://127.0.0.1:${port}`;
     const settings = { port: String(port), bind: "127.0.0.1", save: "", appendonly: "no", dir: folder };
     const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
-    const server = watch(spawn("redis-server", args, { stdio: ["ignore", "pipe", "pipe"] }));
+    const server = tracked(watch(spawn("redis-server", args, { stdio: ["ignore", "pipe", "pipe"] })));
     await until("a Redis", () => server.stdout.includes("Ready to accept connections"));
 
     const dying = replay(["sweep-worker", "--redis", redis]);
@@ -169,7 +155,7 @@ describe("a sweep that runs", function () {
     dying.child.kill("SIGKILL");
     await dying.ended;
     await until("an end of its processes", () => !family.some(isAlive));
-    expect(await sweep.ended, sweep.stderr).to.equal(0);
+    expect((await sweep.ended).code, sweep.stderr).to.equal(0);
 
     const ids = read(out).points.flatMap(({ runs }) => runs.map(({ job }) => job));
     const finished = (text: string): string[] => [...text.matchAll(/^(\w+) done$/gm)].map(([, id]) => id ?? "");
@@ -184,7 +170,7 @@ describe("a sweep that runs", function () {
     await living.ended;
     const copy = join(folder, "fetched");
     const again = replay([...SWEEP, "--out", copy, "--redis", redis]);
-    expect(await again.ended, again.stderr).to.equal(0);
+    expect((await again.ended).code, again.stderr).to.equal(0);
     expect(read(copy).points).to.deep.equal(read(out).points);
     server.child.kill("SIGTERM");
     await server.ended;
