@@ -1,6 +1,7 @@
 import type { BufferModel } from "./buffer";
+import { expDown } from "./exponential";
 import * as lane from "./lane";
-import { HOUR, PRICE, WAD, WAD_PER_BPS, bps, clamp, expDown, lessOrZero, max, min, mulDown, mulUp } from "./math";
+import { HOUR, PRICE, WAD, WAD_PER_BPS, bps, clamp, lessOrZero, max, min, mulDown, mulUp } from "./math";
 import { ltvUp, valueDown, type Fill, type VaultModel } from "./vault";
 import { refuse, type World } from "./world";
 

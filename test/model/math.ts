@@ -30,22 +30,3 @@ export function sqrtDown(x: bigint): bigint {
     root = next;
   }
 }
-
-const DIGITS = 10n ** 60n;
-
-/**
- * e^x rounded down, both Wad; sixty digits inside. The series of e^(|x| / 2^8), squared eight times, so that the model has
- * nothing in common with the approximation by which the contracts compute it.
- */
-export function expDown(xWad: bigint): bigint {
-  const negative = xWad < 0n;
-  const small = ((negative ? -xWad : xWad) * DIGITS) / WAD / 256n;
-  let sum = DIGITS;
-  let term = DIGITS;
-  for (let i = 1n; term !== 0n; ++i) {
-    term = (term * small) / DIGITS / i;
-    sum += term;
-  }
-  for (let i = 0; i < 8; ++i) sum = (sum * sum) / DIGITS;
-  return negative ? (DIGITS * WAD) / sum : (sum * WAD) / DIGITS;
-}

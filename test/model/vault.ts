@@ -8,13 +8,13 @@ import {
   YEAR,
   bps,
   divUp,
-  expDown,
   lessOrZero,
   min,
   mulDown,
   mulUp,
 } from "./math";
 import type { BufferModel } from "./buffer";
+import { expDown } from "./exponential";
 import { refuse, type World } from "./world";
 
 export interface Position {

@@ -75,12 +75,16 @@ export class World {
     return this.state.now;
   }
 
-  /** The result of `call`, or how it was refused; then all is as it was before. */
+  /** The result of `call`, or how it was refused; then, and where it throws, all is as it was before. */
   attempt<T>(call: () => T): T | Refused {
     const before = structuredClone(this.state);
-    const result = outcome(call);
-    if (result instanceof Refused) this.state = before;
-    return result;
+    try {
+      return call();
+    } catch (error) {
+      this.state = before;
+      if (!(error instanceof Refused)) throw error;
+      return error;
+    }
   }
 
   price(collateral: string): bigint {
