@@ -10,7 +10,6 @@
  * `npm run test:model:deep` runs more; `MODEL_SEEDS`, `MODEL_FIRST_SEED` and `MODEL_ACTIONS` say how much.
  */
 import { expect } from "chai";
-import { ethers } from "hardhat";
 
 import { Actions, type Action } from "./actions";
 import { Unsettled, learn } from "./exponential";
@@ -55,7 +54,6 @@ async function run(seed: number, outcomes: Outcomes): Promise<void> {
   const actions = new Actions(contracts, models, draws);
   const owners = contracts.actors.map((actor) => actor.address);
   const comparison = new Comparison(contracts, models);
-  const exponential = await ethers.deployContract("ExponentialHarness");
   const errors = [contracts.vault, contracts.house, contracts.buffer, contracts.oracle].map((c) => c.interface);
 
   await node.request("evm_setAutomine", [false]);
@@ -90,7 +88,7 @@ async function run(seed: number, outcomes: Outcomes): Promise<void> {
         return await say();
       } catch (error) {
         if (!(error instanceof Unsettled)) throw error;
-        learn(error.xWad, await exponential.expWad(error.xWad));
+        learn(error.xWad, await contracts.exponential.expWad(error.xWad));
       }
     }
   }

@@ -47,6 +47,7 @@ export async function deploy() {
   }
   const flash = await ethers.deployContract("MockActor");
   await flash.run(f.loan, f.loan.interface.encodeFunctionData("approve", [f.vault.target, ethers.MaxUint256]));
+  const exponential = await ethers.deployContract("ExponentialHarness");
   const reader = await new ethers.ContractFactory(
     [
       "function aggregate3((address target, bool allowFailure, bytes callData)[] calls) view returns ((bool success, bytes data)[])",
@@ -59,7 +60,7 @@ export async function deploy() {
     { token: f.collateral, oracle: f.oracle, borrowOracle: f.borrowOracle, depth: f.depth, guard: f.guard },
     { token: btc, oracle, borrowOracle, depth, guard },
   ];
-  return { ...f, markets, actors, flash, reader };
+  return { ...f, markets, actors, flash, exponential, reader };
 }
 
 export type Contracts = Awaited<ReturnType<typeof deploy>>;
