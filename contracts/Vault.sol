@@ -47,18 +47,22 @@ contract Vault is IVault, ERC4626, ERC20Permit, AccessManaged, Multicall, Reentr
     address public override auctionHouse;
     address public override buffer;
 
-    uint128 internal _idle;
-    uint128 internal _debtShares;
+    // two slots hold all that interest asks for and changes, and the pause, which a borrow reads with it
+    uint112 internal _idle;
+    uint112 internal _debtShares;
+    uint32 internal _accruedAt;
 
-    // what interest asks for is in one slot, and so is the pause, which a borrow reads with it
-    uint128 internal _indexE27 = uint128(INDEX_SCALE);
-    uint40 internal _accruedAt;
-    uint16 public override reserveShareBps;
-    uint16 public override bufferShareBps;
+    uint120 internal _indexE27 = uint120(INDEX_SCALE);
+    /// @dev What reserves and buffer are owed together, and their share of interest together.
+    uint112 internal _owed;
+    uint16 internal _owedShareBps;
     bool public override borrowPaused;
 
-    uint128 internal _reserves;
-    uint128 internal _bufferFees;
+    /// @dev What of `_owed` is whose, as far as that is divided; `_divided` divides the rest.
+    uint112 internal _reserves;
+    uint112 internal _bufferFees;
+    uint16 public override reserveShareBps;
+    uint16 public override bufferShareBps;
 
     address[] internal _markets;
     mapping(address collateral => Market) internal _market;
@@ -74,7 +78,7 @@ contract Vault is IVault, ERC4626, ERC20Permit, AccessManaged, Multicall, Reentr
     ) ERC4626(asset_) ERC20(name_, symbol_) ERC20Permit(name_) AccessManaged(authority_) {
         if (address(interestRateModel_) == address(0) || authority_ == address(0)) revert ZeroAddress();
         interestRateModel = interestRateModel_;
-        _accruedAt = uint40(block.timestamp);
+        _accruedAt = uint32(block.timestamp);
     }
 
     modifier onlyAuctionHouse() {
@@ -156,17 +160,16 @@ contract Vault is IVault, ERC4626, ERC20Permit, AccessManaged, Multicall, Reentr
     function supplyCollateral(address collateral, uint256 amount, address owner) external override nonReentrant {
         if (amount == 0) revert ZeroAmount();
         if (owner == address(0)) revert ZeroAddress();
-        Market storage m = _listed(collateral);
+        _listed(collateral);
         Position storage p = _position[collateral][owner];
 
         p.collateral = (p.collateral + amount).toUint112();
-        uint256 total = m.collateral + amount;
-        m.collateral = total.toUint112();
         emit CollateralSupplied(collateral, owner, msg.sender, amount);
 
+        uint256 before = IERC20(collateral).balanceOf(address(this));
         IERC20(collateral).safeTransferFrom(msg.sender, address(this), amount);
         // a token that takes a fee would leave the last of the market's borrowers short
-        if (IERC20(collateral).balanceOf(address(this)) < total) revert TransferIncomplete(collateral);
+        if (IERC20(collateral).balanceOf(address(this)) < before + amount) revert TransferIncomplete(collateral);
     }
 
     /// @inheritdoc IVault
@@ -181,11 +184,11 @@ contract Vault is IVault, ERC4626, ERC20Permit, AccessManaged, Multicall, Reentr
         Market storage m = _listed(collateral);
         Position storage p = _position[collateral][owner];
 
-        (uint256 left, uint256 debtShares) = _takeCollateral(m, p, amount);
+        (uint256 left, uint256 debtShares) = _takeCollateral(p, amount);
         if (debtShares != 0) {
             p.riskAt = uint32(block.timestamp);
             // no cash moves, so that the next call that moves some can book the interest
-            (uint256 index, , , ) = _accrued();
+            (uint256 index, , ) = _accrued();
             _requireMaxLtv(m, left, debtShares.toAssetsUp(index));
         }
         emit CollateralWithdrawn(collateral, owner, receiver, msg.sender, amount);
@@ -207,7 +210,7 @@ contract Vault is IVault, ERC4626, ERC20Permit, AccessManaged, Multicall, Reentr
         debtShares = assets.toSharesUp(index);
         (uint256 cash, uint256 allShares) = (_idle, _debtShares);
         if (assets > cash) revert NotEnoughCash(assets, cash);
-        (_idle, _debtShares) = (uint128(cash - assets), (allShares + debtShares).toUint128());
+        (_idle, _debtShares) = (uint112(cash - assets), (allShares + debtShares).toUint112());
         _addDebt(collateral, owner, index, debtShares);
         emit Borrowed(collateral, owner, receiver, msg.sender, assets, debtShares);
 
@@ -290,7 +293,7 @@ contract Vault is IVault, ERC4626, ERC20Permit, AccessManaged, Multicall, Reentr
         uint256 amount;
         uint256 cost;
         (debts, amount, cost) = _applyFills(collateral, fills, fee, receiver);
-        if (fee != 0) _bufferFees = (_bufferFees + fee).toUint128();
+        if (fee != 0) (_owed, _bufferFees) = ((_owed + fee).toUint112(), (_bufferFees + fee).toUint112());
         _writeOffUncovered(collateral, fills);
 
         IERC20(collateral).safeTransfer(receiver, amount);
@@ -305,7 +308,7 @@ contract Vault is IVault, ERC4626, ERC20Permit, AccessManaged, Multicall, Reentr
         uint256 amount,
         address receiver
     ) external override nonReentrant onlyAuctionHouse {
-        _takeCollateral(_market[collateral], _position[collateral][owner], amount);
+        _takeCollateral(_position[collateral][owner], amount);
         emit BountyPaid(collateral, owner, receiver, amount);
         IERC20(collateral).safeTransfer(receiver, amount);
     }
@@ -314,10 +317,11 @@ contract Vault is IVault, ERC4626, ERC20Permit, AccessManaged, Multicall, Reentr
     function collectBufferFees() external override nonReentrant returns (uint256 assets) {
         if (msg.sender != buffer) revert NotAllowed(msg.sender, buffer);
         _accrue();
-        assets = Math.min(_bufferFees, _idle);
+        (uint256 reserves_, uint256 fees) = _divided(_owed);
+        assets = Math.min(fees, _idle);
         if (assets == 0) return 0;
-        _bufferFees -= uint128(assets);
-        _idle -= uint128(assets);
+        _setOwed(reserves_, fees - assets);
+        _idle -= uint112(assets);
         emit BufferFeesCollected(assets);
         IERC20(asset()).safeTransfer(msg.sender, assets);
     }
@@ -363,8 +367,11 @@ contract Vault is IVault, ERC4626, ERC20Permit, AccessManaged, Multicall, Reentr
             revert BadInterestShares(reserveShareBps_, bufferShareBps_);
         }
         _accrue();
+        (uint256 reserves_, uint256 fees) = _divided(_owed);
+        _setOwed(reserves_, fees);
         reserveShareBps = reserveShareBps_;
         bufferShareBps = bufferShareBps_;
+        _owedShareBps = reserveShareBps_ + bufferShareBps_;
         emit InterestSharesSet(reserveShareBps_, bufferShareBps_);
     }
 
@@ -378,41 +385,39 @@ contract Vault is IVault, ERC4626, ERC20Permit, AccessManaged, Multicall, Reentr
     function withdrawReserves(uint256 assets, address receiver) external override nonReentrant restricted {
         if (receiver == address(0)) revert ZeroAddress();
         _accrue();
-        uint256 available = Math.min(_reserves, _idle);
+        (uint256 reserves_, uint256 fees) = _divided(_owed);
+        uint256 available = Math.min(reserves_, _idle);
         if (assets > available) revert NotEnoughCash(assets, available);
-        _reserves -= uint128(assets);
-        _idle -= uint128(assets);
+        _setOwed(reserves_ - assets, fees);
+        _idle -= uint112(assets);
         emit ReservesWithdrawn(receiver, assets);
         IERC20(asset()).safeTransfer(receiver, assets);
     }
 
     // ----------------------------------------------------------------------------------------------- internal
 
-    /// @dev Brings index, reserves and the buffer's fees up to now and returns the index.
+    /// @dev Brings index and what reserves and buffer are owed up to now and returns the index.
     function _accrue() internal returns (uint256 index) {
         if (block.timestamp == _accruedAt) return _indexE27;
         uint256 interest;
-        uint256 toReserves;
-        uint256 toBuffer;
-        (index, interest, toReserves, toBuffer) = _accrued();
-        _indexE27 = index.toUint128();
-        _accruedAt = uint40(block.timestamp);
-        if (interest == 0) return index;
-        (uint256 reserves_, uint256 fees) = (_reserves, _bufferFees);
-        (_reserves, _bufferFees) = ((reserves_ + toReserves).toUint128(), (fees + toBuffer).toUint128());
-        emit InterestAccrued(index, interest, toReserves, toBuffer);
+        uint256 owed;
+        (index, interest, owed) = _accrued();
+        (_indexE27, _owed) = (index.toUint120(), owed.toUint112());
+        _accruedAt = uint32(block.timestamp);
+        if (interest != 0) emit InterestAccrued(index, interest, owed);
     }
 
-    function _takeCollateral(
-        Market storage m,
-        Position storage p,
-        uint256 amount
-    ) internal returns (uint256 left, uint256 debtShares) {
+    /// @dev Books what reserves and buffer are owed each.
+    function _setOwed(uint256 reserves_, uint256 fees) internal {
+        (_reserves, _bufferFees) = (reserves_.toUint112(), fees.toUint112());
+        _owed = (reserves_ + fees).toUint112();
+    }
+
+    function _takeCollateral(Position storage p, uint256 amount) internal returns (uint256 left, uint256 debtShares) {
         (left, debtShares) = (p.collateral, p.debtShares);
         if (amount > left) revert NotEnoughCollateral(amount, left);
         left -= amount;
         p.collateral = uint112(left);
-        m.collateral -= uint112(amount);
     }
 
     /// @dev Books debt of a position and its market, and refuses what is above any of their limits.
@@ -446,7 +451,7 @@ contract Vault is IVault, ERC4626, ERC20Permit, AccessManaged, Multicall, Reentr
         _position[collateral][owner].debtShares = uint112(ownShares - debtShares);
         m.debtShares -= uint112(debtShares);
         (uint256 cash, uint256 allShares) = (_idle, _debtShares);
-        (_idle, _debtShares) = ((cash + assets).toUint128(), uint128(allShares - debtShares));
+        (_idle, _debtShares) = ((cash + assets).toUint112(), uint112(allShares - debtShares));
 
         // a rest too small to be worth a keeper's gas would end as bad debt
         uint256 rest = (ownShares - debtShares).toAssetsUp(index);
@@ -475,11 +480,9 @@ contract Vault is IVault, ERC4626, ERC20Permit, AccessManaged, Multicall, Reentr
             shares += repaidShares;
             emit Settled(collateral, fills[i].owner, receiver, fills[i].collateral, fills[i].repaid, repaidShares);
         }
-        Market storage m = _market[collateral];
-        (uint256 marketCollateral, uint256 marketShares) = (m.collateral, m.debtShares);
-        (m.collateral, m.debtShares) = (uint112(marketCollateral - amount), uint112(marketShares - shares));
+        _market[collateral].debtShares -= uint112(shares);
         (uint256 cash, uint256 allShares) = (_idle, _debtShares);
-        (_idle, _debtShares) = ((cash + cost).toUint128(), uint128(allShares - shares));
+        (_idle, _debtShares) = ((cash + cost).toUint112(), uint112(allShares - shares));
     }
 
     /// @dev Position only; the caller sums up the totals.
@@ -511,18 +514,18 @@ contract Vault is IVault, ERC4626, ERC20Permit, AccessManaged, Multicall, Reentr
         uint256 debt = shares.toAssetsUp(_indexE27);
         p.debtShares = 0;
         _market[collateral].debtShares -= uint112(shares);
-        _debtShares -= uint128(shares);
+        _debtShares -= uint112(shares);
 
-        uint256 fromReserves = Math.min(debt, _reserves);
-        _reserves -= uint128(fromReserves);
+        (uint256 reserves_, uint256 fees) = _divided(_owed);
+        uint256 fromReserves = Math.min(debt, reserves_);
         // what the buffer has earned and left here is its money as much as its cash
-        uint256 fromFees = Math.min(debt - fromReserves, _bufferFees);
-        _bufferFees -= uint128(fromFees);
+        uint256 fromFees = Math.min(debt - fromReserves, fees);
+        _setOwed(reserves_ - fromReserves, fees - fromFees);
         uint256 fromBuffer = fromFees;
         uint256 rest = debt - fromReserves - fromFees;
         if (rest != 0) {
             uint256 paid = ILiquidityBuffer(buffer).cover(rest);
-            _idle = (_idle + paid).toUint128();
+            _idle = (_idle + paid).toUint112();
             fromBuffer += paid;
         }
         emit WrittenOff(collateral, owner, debt, shares, fromReserves, fromBuffer, debt - fromReserves - fromBuffer);
@@ -537,7 +540,7 @@ contract Vault is IVault, ERC4626, ERC20Permit, AccessManaged, Multicall, Reentr
     function _deposit(address caller, address receiver, uint256 assets, uint256 shares) internal override {
         // the price of a share stands still while the asset moves, in case that calls somebody
         super._deposit(caller, receiver, assets, shares);
-        _idle = (_idle + assets).toUint128();
+        _idle = (_idle + assets).toUint112();
     }
 
     /// @inheritdoc ERC4626
@@ -548,7 +551,7 @@ contract Vault is IVault, ERC4626, ERC20Permit, AccessManaged, Multicall, Reentr
         uint256 assets,
         uint256 shares
     ) internal override {
-        _idle = (_idle - assets).toUint128();
+        _idle = (_idle - assets).toUint112();
         super._withdraw(caller, receiver, owner, assets, shares);
     }
 
@@ -566,21 +569,30 @@ contract Vault is IVault, ERC4626, ERC20Permit, AccessManaged, Multicall, Reentr
         if (ltvWad > maxLtvWad) revert LtvTooHigh(ltvWad, maxLtvWad);
     }
 
-    /// @dev Index and interest as of now, from what is stored.
-    function _accrued() internal view returns (uint256 index, uint256 interest, uint256 toReserves, uint256 toBuffer) {
-        uint256 accruedAt;
-        (index, accruedAt, toReserves, toBuffer) = (_indexE27, _accruedAt, reserveShareBps, bufferShareBps);
-        (uint256 cash, uint256 debtShares) = (_idle, _debtShares);
+    /// @dev As of now: the index, the interest since the last accrual, what reserves and buffer are owed in all.
+    function _accrued() internal view returns (uint256 index, uint256 interest, uint256 owed) {
+        uint256 owedShareBps;
+        (index, owed, owedShareBps) = (_indexE27, _owed, _owedShareBps);
+        (uint256 cash, uint256 debtShares, uint256 accruedAt) = (_idle, _debtShares, _accruedAt);
         uint256 elapsed = block.timestamp - accruedAt;
-        if (elapsed == 0 || debtShares == 0) return (index, 0, 0, 0);
+        if (elapsed == 0 || debtShares == 0) return (index, 0, owed);
 
         uint256 debt = debtShares.toAssetsDown(index);
         uint256 utilisationWad = debt == 0 ? 0 : Math.fullMulDiv(debt, WAD, debt + cash);
         uint256 rateWad = Math.min(interestRateModel.borrowRatePerSecondWad(utilisationWad), MAX_RATE_PER_SECOND_WAD);
         index = Math.fullMulDiv(index, uint256(Math.expWad(int256(rateWad * elapsed))), WAD);
         interest = debtShares.toAssetsDown(index) - debt;
-        toReserves = (interest * toReserves) / BPS;
-        toBuffer = (interest * toBuffer) / BPS;
+        owed += (interest * owedShareBps) / BPS;
+    }
+
+    /// @dev What of `owed` is the reserves' and what the buffer's.
+    function _divided(uint256 owed) internal view returns (uint256 reserves_, uint256 fees) {
+        (reserves_, fees) = (_reserves, _bufferFees);
+        uint256 rest = owed - reserves_ - fees;
+        if (rest == 0) return (reserves_, fees);
+        (uint256 reserveShare, uint256 bufferShare) = (reserveShareBps, bufferShareBps);
+        uint256 toReserves = (rest * reserveShare) / (reserveShare + bufferShare);
+        return (reserves_ + toReserves, fees + rest - toReserves);
     }
 
     /// @inheritdoc ERC4626
@@ -635,7 +647,7 @@ contract Vault is IVault, ERC4626, ERC20Permit, AccessManaged, Multicall, Reentr
         if (lltvBps == 0) revert MarketNotListed(collateral);
         priceE36 = oracle.price();
         minDebt = m.minDebt;
-        (uint256 index, , , ) = _accrued();
+        (uint256 index, , ) = _accrued();
         positions = new PositionState[](owners.length);
         for (uint256 i; i < owners.length; ++i) {
             Position storage p = _position[collateral][owners[i]];
@@ -646,7 +658,7 @@ contract Vault is IVault, ERC4626, ERC20Permit, AccessManaged, Multicall, Reentr
 
     /// @inheritdoc IVault
     function debtOf(address collateral, address owner) external view override returns (uint256) {
-        (uint256 index, , , ) = _accrued();
+        (uint256 index, , ) = _accrued();
         return uint256(_position[collateral][owner].debtShares).toAssetsUp(index);
     }
 
@@ -657,12 +669,12 @@ contract Vault is IVault, ERC4626, ERC20Permit, AccessManaged, Multicall, Reentr
 
     /// @inheritdoc IVault
     function indexE27() external view override returns (uint256 index) {
-        (index, , , ) = _accrued();
+        (index, , ) = _accrued();
     }
 
     /// @inheritdoc IVault
     function totalDebt() external view override returns (uint256) {
-        (uint256 index, , , ) = _accrued();
+        (uint256 index, , ) = _accrued();
         return uint256(_debtShares).toAssetsDown(index);
     }
 
@@ -672,25 +684,23 @@ contract Vault is IVault, ERC4626, ERC20Permit, AccessManaged, Multicall, Reentr
     }
 
     /// @inheritdoc IVault
-    function reserves() external view override returns (uint256) {
-        (, , uint256 toReserves, ) = _accrued();
-        return _reserves + toReserves;
+    function reserves() external view override returns (uint256 assets) {
+        (, , uint256 owed) = _accrued();
+        (assets, ) = _divided(owed);
     }
 
     /// @inheritdoc IVault
-    function bufferFees() external view override returns (uint256) {
-        (, , , uint256 toBuffer) = _accrued();
-        return _bufferFees + toBuffer;
+    function bufferFees() external view override returns (uint256 assets) {
+        (, , uint256 owed) = _accrued();
+        (, assets) = _divided(owed);
     }
 
     /// @inheritdoc IERC4626
     /// @dev Cash and debts, less what reserves and the buffer are owed of them.
     function totalAssets() public view override(ERC4626, IERC4626) returns (uint256) {
-        (uint256 index, , uint256 toReserves, uint256 toBuffer) = _accrued();
+        (uint256 index, , uint256 owed) = _accrued();
         (uint256 cash, uint256 debtShares) = (_idle, _debtShares);
-        uint256 owned = cash + debtShares.toAssetsDown(index);
-        uint256 owed = uint256(_reserves) + _bufferFees + toReserves + toBuffer;
-        return Math.zeroFloorSub(owned, owed);
+        return Math.zeroFloorSub(cash + debtShares.toAssetsDown(index), owed);
     }
 
     /// @inheritdoc IERC4626

@@ -12,7 +12,8 @@ import { IOracle } from "./IOracle.sol";
 /// named by the address of its token. The vault knows nothing of auctions: the `AuctionHouse` tells it what to settle.
 ///
 /// Units: assets, debt and fees in smallest units of the loan asset; collateral in its own smallest units; LTVs in Bps
-/// (1e4 = 100 %). Debt is held in debt shares; `debt = shares * index / 1e27`, rounded up against the borrower.
+/// (1e4 = 100 %). Debt is held in debt shares; `debt = shares * index / 1e27`, rounded up against the borrower. Cash, debt shares
+/// and what reserves and buffer are owed are each under 2^112; what would make them more is refused.
 interface IVault is IERC4626, IERC20Permit, IERC3156FlashLender {
     /// @notice One collateral of the vault.
     /// @param oracle The price at which positions are judged and sold.
@@ -22,15 +23,13 @@ interface IVault is IERC4626, IERC20Permit, IERC3156FlashLender {
     /// never be above `oracle`, or an unhealthy position could be drawn from.
     /// @param debtCeiling The most that may be owed in this market when somebody borrows.
     /// @param minDebt The least that a position may owe, if it owes anything.
-    /// @param collateral The sum of the positions' collateral; as each of theirs, under 2^112.
     /// @param debtShares The sum of the positions' debt shares; as each of theirs, under 2^112.
     struct Market {
         IOracle oracle;
         uint16 lltvBps;
         IOracle borrowOracle;
-        uint128 debtCeiling;
-        uint128 minDebt;
-        uint112 collateral;
+        uint96 minDebt;
+        uint112 debtCeiling;
         uint112 debtShares;
         uint16 maxLtvBps;
     }
@@ -41,8 +40,8 @@ interface IVault is IERC4626, IERC20Permit, IERC3156FlashLender {
         IOracle borrowOracle;
         uint16 maxLtvBps;
         uint16 lltvBps;
-        uint128 debtCeiling;
-        uint128 minDebt;
+        uint112 debtCeiling;
+        uint96 minDebt;
     }
 
     /// @notice One borrower in one market.
@@ -85,7 +84,8 @@ interface IVault is IERC4626, IERC20Permit, IERC3156FlashLender {
     event ReservesWithdrawn(address indexed receiver, uint256 assets);
     event BufferFeesCollected(uint256 assets);
 
-    event InterestAccrued(uint256 indexE27, uint256 interest, uint256 toReserves, uint256 toBuffer);
+    /// @param owed What reserves and buffer are owed by now, in all.
+    event InterestAccrued(uint256 indexE27, uint256 interest, uint256 owed);
     event AuthorizationSet(address indexed owner, address indexed operator, bool allowed);
     event CollateralSupplied(address indexed collateral, address indexed owner, address indexed caller, uint256 amount);
     event CollateralWithdrawn(
@@ -264,7 +264,8 @@ interface IVault is IERC4626, IERC20Permit, IERC3156FlashLender {
     /// @dev Reverts with `TooManyMarkets`, `BadCollateral`, `BadLtv`, `LltvIsFixed`, or as the oracles do.
     function setMarket(address collateral, MarketParameters calldata parameters) external;
 
-    /// @notice Sets which shares of interest go to reserves and to the buffer; the rest is the lenders'.
+    /// @notice Sets which shares of interest go to reserves and to the buffer; the rest is the lenders'. Both shares together are
+    /// rounded down, and of that the reserves' part.
     /// @dev Reverts with `BadInterestShares`.
     function setInterestShares(uint16 reserveShareBps, uint16 bufferShareBps) external;
 

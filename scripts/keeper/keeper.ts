@@ -3,7 +3,7 @@ import type { Logger } from "pino";
 import { Follower } from "./book/Follower";
 import type { KeeperEvent } from "./book/events";
 import type { Block } from "./chain/block";
-import { readVault } from "./chain/contracts";
+import { readToken, readVault } from "./chain/contracts";
 import { MarketReader, type MarketState, type ProtocolAddresses } from "./chain/MarketReader";
 import { Reads } from "./chain/Reads";
 import type { Rpc } from "./chain/rpc";
@@ -312,19 +312,23 @@ export class Keeper {
 
   // -------------------------------------------------------------------------------------------------- check
 
-  /** Holds the book's sums against the vault's. Where they differ, all of it is read again with the next block. */
+  /**
+   * Holds the book's sums against what the vault says and holds, which may be more than its borrowers' by what it was sent.
+   * Where they can't be right, all of it is read again with the next block.
+   */
   private async check(block: Block): Promise<void> {
     const { rpc, config, metrics, log } = this.deps;
+    const { vault } = config.addresses;
     const reads = new Reads(block.number);
     const sums = this.markets.map(({ collateral }) => ({
       collateral,
-      sum: reads.call(readVault.market(config.addresses.vault, collateral)),
+      market: reads.call(readVault.market(vault, collateral)),
+      held: reads.call(readToken.balanceOf(collateral, vault)),
     }));
     await reads.send(rpc);
-    const wrong = sums.filter(({ collateral, sum }) => {
+    const wrong = sums.filter(({ collateral, market, held }) => {
       const totals = this.follower.book.totals(collateral);
-      const { collateral: held, debtShares } = sum.value();
-      return totals.collateral !== held || totals.debtShares !== debtShares;
+      return totals.collateral > held.value() || totals.debtShares !== market.value().debtShares;
     });
     if (wrong.length === 0) {
       this.save();

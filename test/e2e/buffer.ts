@@ -164,34 +164,34 @@ describe("end to end: the buffer", () => {
     expect(cost).to.equal(usdc(14_000));
     expect(loss.debt).to.be.within(before.debt - cost, before.debt - cost + usdc(0.01));
     expect(loss.fromReserves! + loss.fromBuffer! + loss.fromLenders!).to.equal(loss.debt);
-    return { all, vault, buffer, before, loss, interest, cost };
+    // of what the two get of the interest between them, a third is the reserves'
+    const owed = interest.owed! - before.reserves - before.fees;
+    expect([await vault.reserveShareBps(), await vault.bufferShareBps()]).to.deep.equal([500n, 1000n]);
+    expect(loss.fromReserves).to.be.within(before.reserves + owed / 3n, before.reserves + owed / 3n + 1n);
+    const fees = interest.owed! - loss.fromReserves!;
+    return { all, vault, buffer, before, loss, fees, lenders: before.lenders + interest.interest! - owed, cost };
   }
 
   it("writes off what an insolvent position owes over its worth: reserves bear it, then the buffer", async () => {
-    const { vault, buffer, before, loss, interest, cost } = await insolvency(usdc(20_000));
-    // all of the reserves, to the unit
-    expect(loss.fromReserves).to.equal(before.reserves + interest.toReserves!);
+    const { vault, buffer, before, loss, fees, lenders, cost } = await insolvency(usdc(20_000));
+    // all of the reserves
     expect(await vault.reserves()).to.equal(0);
     // the buffer all of the rest: first what it had left in the vault, then cash
     expect(loss.fromBuffer).to.equal(loss.debt! - loss.fromReserves!);
-    const fees = before.fees + interest.toBuffer!;
     expect(await vault.bufferFees()).to.equal(0);
     expect(await buffer.cash()).to.equal(before.cash - cost - (loss.fromBuffer! - fees));
     // the lenders nothing
     expect(loss.fromLenders).to.equal(0);
-    const lenders = before.lenders + interest.interest! - interest.toReserves! - interest.toBuffer!;
     expect((await vault.totalAssets()) - lenders).to.be.within(0n, 2n);
     expect(await vault.convertToAssets(10n ** 12n)).to.be.at.least(before.sharePrice);
   });
 
   it("and then the lenders, once reserves and buffer are empty", async () => {
-    const { vault, buffer, before, loss, interest, cost } = await insolvency(usdc(14_100));
-    expect(loss.fromReserves).to.equal(before.reserves + interest.toReserves!);
-    expect(loss.fromBuffer).to.equal(before.fees + interest.toBuffer! + before.cash - cost);
+    const { vault, buffer, before, loss, fees, lenders, cost } = await insolvency(usdc(14_100));
+    expect(loss.fromBuffer).to.equal(fees + before.cash - cost);
     expect(loss.fromLenders).to.equal(loss.debt! - loss.fromReserves! - loss.fromBuffer!);
     expect(loss.fromLenders).to.be.greaterThan(usdc(100));
     expect([await vault.reserves(), await vault.bufferFees(), await buffer.cash()]).to.deep.equal([0n, 0n, 0n]);
-    const lenders = before.lenders + interest.interest! - interest.toReserves! - interest.toBuffer!;
     expect((await vault.totalAssets()) - (lenders - loss.fromLenders!)).to.be.within(0n, 2n);
     expect(await vault.convertToAssets(10n ** 12n)).to.be.lessThan(before.sharePrice);
   });

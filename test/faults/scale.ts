@@ -48,7 +48,7 @@ describe("faults: many at once", () => {
     for (const owner of [owners[0]!, owners[4999]!]) {
       expect(await vault.debtOf(collateral, owner)).to.equal(usdc(1590));
     }
-    expect((await vault.market(collateral)).collateral).to.equal(weth(5000));
+    expect(await collateral.balanceOf(vault)).to.equal(weth(5000));
     expect(await vault.totalDebt()).to.equal(5000n * usdc(1590));
     await open(borrower, weth(1), usdc(1590));
     await setPrice(1900);

@@ -226,13 +226,10 @@ contract ChecksCanFailTest is ForgeTest {
 
     function test_V6_seesDebtWithoutCollateral() public {
         // all of the collateral goes and the write-off is kept from seeing it
-        IVault.Market memory m = vault.market(token);
         IVault.Position memory p = vault.position(token, handler.owner(0));
-        m.collateral -= p.collateral;
         vm.prank(address(vault));
         IERC20(token).transfer(address(this), p.collateral);
         p.collateral = 0;
-        vm.mockCall(address(vault), abi.encodeCall(vault.market, (token)), abi.encode(m));
         vm.mockCall(address(vault), abi.encodeCall(vault.position, (token, handler.owner(0))), abi.encode(p));
         _stateFailsWith(Checks.V6.selector);
     }

@@ -113,8 +113,8 @@ contract Handler is Actions {
                 m.borrowOracle,
                 uint16(_pick(seed, "maxLtv", 7000, 8299)),
                 m.lltvBps,
-                uint128(_pick(seed, "ceiling", 100_000, 1e9) * one),
-                uint128(_pick(seed, "minDebt", 0, 1000) * one)
+                uint112(_pick(seed, "ceiling", 100_000, 1e9) * one),
+                uint96(_pick(seed, "minDebt", 0, 1000) * one)
             )
         );
     }

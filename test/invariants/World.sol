@@ -157,7 +157,7 @@ abstract contract World is ForgeTest {
         );
         vault.setMarket(
             address(m.token),
-            IVault.MarketParameters(oracle, oracle, 8000, 8300, uint128(500_000_000 * one), uint128(500 * one))
+            IVault.MarketParameters(oracle, oracle, 8000, 8300, uint112(500_000_000 * one), uint96(500 * one))
         );
         house.setLane(address(m.token), _standardLane(k));
         buffer.setInventoryParameters(address(m.token), _standardInventory(k));

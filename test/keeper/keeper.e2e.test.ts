@@ -194,6 +194,25 @@ describe("Keeper", () => {
     expect(error).to.include({ code: "RPC_ERROR" });
   });
 
+  it("finds more collateral in its book than the vault holds; the vault may hold more", async () => {
+    const m = await loadFixture(market);
+    const settings = await config(m);
+    const first = await runKeeper(settings);
+    await m.weth.mint(m.vault, 1n);
+    await first.step();
+    expect(await first.metric("keeper_book_corrections_total")).to.equal(0);
+    first.keeper.save();
+    const checkpoint = first.store.loadCheckpoint()!;
+    const [position, ...others] = checkpoint.positions;
+    const wrong = { ...position!, collateral: position!.collateral + 2n };
+    first.store.saveCheckpoint({ ...checkpoint, positions: [wrong, ...others] });
+    const second = await runKeeper(settings, first.store);
+    await second.step();
+    expect(await second.metric("keeper_book_corrections_total")).to.equal(1);
+    await second.step();
+    expect(await second.metric("keeper_book_corrections_total")).to.equal(1);
+  });
+
   it("keeps out of a market whose oracle is broken", async () => {
     const m = await loadFixture(market);
     const { step, metric } = await runKeeper(await config(m));

@@ -468,7 +468,7 @@ export class Actions {
   }
 
   private withdrawReserves(): Action {
-    const [receiver, assets] = [this.actor(), this.draws.part(this.m.vault.accrued().reserves)];
+    const [receiver, assets] = [this.actor(), this.draws.part(this.m.vault.divided().reserves)];
     return this.call(this.governor, this.c.vault, "withdrawReserves", [assets, receiver], () =>
       this.m.vault.withdrawReserves(assets, receiver),
     );

@@ -65,7 +65,7 @@ export class BufferModel {
 
   /** Cash, uncollected fees and inventory; less the haircut for who leaves. */
   value(withHaircut: boolean): bigint {
-    let value = this.state.cash + this.vault.accrued().bufferFees;
+    let value = this.state.cash + this.vault.divided().bufferFees;
     for (const [collateral, held] of Object.entries(this.state.inventory)) {
       if (held.amount === 0n) continue;
       const kept = withHaircut ? BPS - held.parameters.haircutBps : BPS;

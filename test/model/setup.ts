@@ -95,6 +95,7 @@ export async function readWorld(c: Contracts): Promise<World> {
       debtShares: 0n,
       index: RAY,
       accruedAt: 0n,
+      undivided: 0n,
       reserves: 0n,
       bufferFees: 0n,
       reserveShareBps: 500n,
@@ -126,7 +127,6 @@ export async function readWorld(c: Contracts): Promise<World> {
       lltvBps: BigInt(MARKET.lltvBps),
       debtCeiling: MARKET.debtCeiling,
       minDebt: MARKET.minDebt,
-      collateral: 0n,
       debtShares: 0n,
       positions: {},
     };

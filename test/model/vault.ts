@@ -28,7 +28,6 @@ export interface Market {
   lltvBps: bigint;
   debtCeiling: bigint;
   minDebt: bigint;
-  collateral: bigint;
   debtShares: bigint;
   positions: Record<string, Position>;
 }
@@ -45,6 +44,8 @@ export interface VaultState {
   debtShares: bigint;
   index: bigint;
   accruedAt: bigint;
+  /** What of interest is for reserves and buffer and not yet divided between them. */
+  undivided: bigint;
   reserves: bigint;
   bufferFees: bigint;
   reserveShareBps: bigint;
@@ -99,20 +100,24 @@ export class VaultModel {
 
   // ---------------------------------------------------------------------------------------------- interest
 
-  /** Index, reserves and the buffer's fees as of now. */
-  accrued(): Pick<VaultState, "index" | "reserves" | "bufferFees"> {
-    const { index, debtShares, idle, reserves, bufferFees, reserveShareBps, bufferShareBps, rates } = this.state;
+  /** Index, and what of interest is for reserves and buffer, as of now. */
+  accrued(): Pick<VaultState, "index" | "undivided"> {
+    const { index, debtShares, idle, undivided, reserveShareBps, bufferShareBps, rates } = this.state;
     const elapsed = this.world.now - this.state.accruedAt;
     const debt = mulDown(debtShares, index, RAY);
     const utilisation = debt === 0n ? 0n : mulDown(debt, WAD, debt + idle);
     const growth = expDown(min(borrowRate(rates, utilisation), MAX_RATE) * elapsed);
     const grown = debtShares === 0n ? index : mulDown(index, growth, WAD);
     const interest = mulDown(debtShares, grown, RAY) - debt;
-    return {
-      index: grown,
-      reserves: reserves + bps(interest, reserveShareBps),
-      bufferFees: bufferFees + bps(interest, bufferShareBps),
-    };
+    return { index: grown, undivided: undivided + bps(interest, reserveShareBps + bufferShareBps) };
+  }
+
+  /** What reserves and buffer are owed each, as of now. */
+  divided(): Pick<VaultState, "undivided" | "reserves" | "bufferFees"> {
+    const { reserves, bufferFees, reserveShareBps, bufferShareBps } = this.state;
+    const { undivided } = this.accrued();
+    const toReserves = undivided === 0n ? 0n : mulDown(undivided, reserveShareBps, reserveShareBps + bufferShareBps);
+    return { undivided: 0n, reserves: reserves + toReserves, bufferFees: bufferFees + undivided - toReserves };
   }
 
   accrue(): bigint {
@@ -131,7 +136,7 @@ export class VaultModel {
   // ----------------------------------------------------------------------------------------------- lenders
 
   totalAssets(): bigint {
-    const { reserves, bufferFees } = this.accrued();
+    const { reserves, bufferFees } = this.divided();
     return lessOrZero(this.state.idle + this.totalDebt(), reserves + bufferFees);
   }
 
@@ -206,9 +211,7 @@ export class VaultModel {
 
   supplyCollateral(caller: string, collateral: string, amount: bigint, owner: string): void {
     if (amount === 0n) refuse("ZeroAmount");
-    const market = this.market(collateral);
-    this.own(market, owner).collateral += amount;
-    market.collateral += amount;
+    this.own(this.market(collateral), owner).collateral += amount;
     this.world.transfer(collateral, caller, this.world.at.vault, amount);
   }
 
@@ -302,7 +305,9 @@ export class VaultModel {
 
   collectBufferFees(): bigint {
     this.accrue();
-    const assets = min(this.state.bufferFees, this.state.idle);
+    const assets = min(this.divided().bufferFees, this.state.idle);
+    if (assets === 0n) return 0n;
+    this.divide();
     this.state.bufferFees -= assets;
     this.state.idle -= assets;
     this.world.transfer(this.world.at.loan, this.world.at.vault, this.world.at.buffer, assets);
@@ -321,12 +326,14 @@ export class VaultModel {
   setInterestShares(reserves: bigint, buffer: bigint): void {
     if (reserves + buffer > BPS) refuse("BadInterestShares", reserves, buffer);
     this.accrue();
+    this.divide();
     this.state.reserveShareBps = reserves;
     this.state.bufferShareBps = buffer;
   }
 
   withdrawReserves(assets: bigint, receiver: string): void {
     this.accrue();
+    this.divide();
     const available = min(this.state.reserves, this.state.idle);
     if (assets > available) refuse("NotEnoughCash", assets, available);
     this.state.reserves -= assets;
@@ -376,7 +383,10 @@ export class VaultModel {
     const position = this.own(market, owner);
     if (amount > position.collateral) refuse("NotEnoughCollateral", amount, position.collateral);
     position.collateral -= amount;
-    market.collateral -= amount;
+  }
+
+  private divide(): void {
+    Object.assign(this.state, this.divided());
   }
 
   private addDebt(market: Market, position: Position, shares: bigint): void {
@@ -401,6 +411,7 @@ export class VaultModel {
     this.writeOffs += 1;
     let loss = mulUp(position.debtShares, this.state.index, RAY);
     this.addDebt(market, position, -position.debtShares);
+    this.divide();
     for (const first of ["reserves", "bufferFees"] as const) {
       const borne = min(loss, this.state[first]);
       this.state[first] -= borne;

@@ -63,8 +63,8 @@ function viewsOf(c: Contracts, m: Models): View[] {
   add(c.vault, "indexE27", [], () => vault.accrued().index);
   add(c.vault, "totalDebt", [], () => vault.totalDebt());
   add(c.vault, "totalDebtShares", [], () => vault.state.debtShares);
-  add(c.vault, "reserves", [], () => vault.accrued().reserves);
-  add(c.vault, "bufferFees", [], () => vault.accrued().bufferFees);
+  add(c.vault, "reserves", [], () => vault.divided().reserves);
+  add(c.vault, "bufferFees", [], () => vault.divided().bufferFees);
   add(c.vault, "borrowPaused", [], () => vault.state.paused);
   add(c.buffer, "totalAssets", [], () => buffer.value(true));
   add(c.buffer, "cash", [], () => buffer.state.cash);
@@ -83,8 +83,8 @@ function viewsOf(c: Contracts, m: Models): View[] {
   for (const { token } of c.markets) {
     const at = token.target as string;
     add(c.vault, "market", [at], () => {
-      const { maxLtvBps, lltvBps, debtCeiling, minDebt, collateral, debtShares } = vault.market(at);
-      return [lltvBps, debtCeiling, minDebt, collateral, debtShares, maxLtvBps];
+      const { maxLtvBps, lltvBps, debtCeiling, minDebt, debtShares } = vault.market(at);
+      return [lltvBps, minDebt, debtCeiling, debtShares, maxLtvBps];
     });
     add(c.house, "lane", [at], () => {
       const l = house.lane(at);

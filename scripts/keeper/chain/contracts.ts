@@ -7,6 +7,7 @@ import { IFlashLiquidator__factory } from "../../../typechain-types/factories/co
 import { ILiquidityBuffer__factory } from "../../../typechain-types/factories/contracts/interfaces/ILiquidityBuffer__factory";
 import { IOracle__factory } from "../../../typechain-types/factories/contracts/interfaces/IOracle__factory";
 import { IVault__factory } from "../../../typechain-types/factories/contracts/interfaces/IVault__factory";
+import { IERC20__factory } from "../../../typechain-types/factories/@openzeppelin/contracts/token/ERC20/IERC20__factory";
 import type { ContractRead } from "./Reads";
 
 export const vaultAbi: Interface = IVault__factory.createInterface();
@@ -15,13 +16,14 @@ export const bufferAbi: Interface = ILiquidityBuffer__factory.createInterface();
 export const flashLiquidatorAbi: Interface = IFlashLiquidator__factory.createInterface();
 const oracleAbi: Interface = IOracle__factory.createInterface();
 const depthAbi: Interface = IDepthOracle__factory.createInterface();
+const tokenAbi: Interface = IERC20__factory.createInterface();
 
-/** A market as the vault holds it. Sums in smallest units. */
+/** A market as the vault holds it. */
 export interface Market {
   oracle: string;
   lltvBps: bigint;
   minDebt: bigint;
-  collateral: bigint;
+  /** The sum of the positions'. */
   debtShares: bigint;
 }
 
@@ -98,14 +100,18 @@ export const readVault = {
   indexE27: (vault: string) => read(vaultAbi, vault, "indexE27", [], toBigint),
   market: (vault: string, collateral: string) =>
     read(vaultAbi, vault, "market", [collateral], (r): Market => {
-      const { oracle, lltvBps, minDebt, collateral: held, debtShares } = r[0] as Market;
-      return { oracle, lltvBps, minDebt, collateral: held, debtShares };
+      const { oracle, lltvBps, minDebt, debtShares } = r[0] as Market;
+      return { oracle, lltvBps, minDebt, debtShares };
     }),
   position: (vault: string, collateral: string, owner: string) =>
     read(vaultAbi, vault, "position", [collateral, owner], (r) => {
       const { collateral: held, debtShares, riskAt } = r[0] as Record<"collateral" | "debtShares" | "riskAt", bigint>;
       return { collateral: held, debtShares, riskAt };
     }),
+};
+
+export const readToken = {
+  balanceOf: (token: string, account: string) => read(tokenAbi, token, "balanceOf", [account], toBigint),
 };
 
 export const readAuctionHouse = {

@@ -12,7 +12,7 @@ async function indivisible() {
   const all = await core();
   const token = await ethers.deployContract("MockERC20", ["Whole", "WHOLE", 0]);
   const oracle = await ethers.deployContract("MockOracle", [UNIT_PRICE]);
-  const debtCeiling = 2n ** 128n - 1n;
+  const debtCeiling = 2n ** 112n - 1n;
   await all.vault.setMarket(token, { ...MARKET, oracle, borrowOracle: oracle, debtCeiling });
   const lane = { ...LANE, minRatePerHour: 1n, tip: 0n, depthOracle: all.depth, guard: all.guard };
   return { ...all, token, oracle, lane };

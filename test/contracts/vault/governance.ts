@@ -69,7 +69,7 @@ describe("Vault: governance", () => {
         .to.emit(vault, "MarketSet")
         .withArgs(await second.getAddress(), [a, b, 7000n, 7500n, usdc(5), usdc(1)]);
       expect(await vault.markets()).to.deep.equal([await collateral.getAddress(), await second.getAddress()]);
-      expect(await vault.market(second)).to.deep.equal([a, 7500n, b, usdc(5), usdc(1), 0n, 0n, 7000n]);
+      expect(await vault.market(second)).to.deep.equal([a, 7500n, b, usdc(1), usdc(5), 0n, 7000n]);
     });
 
     it("changes all but the lltv, and leaves what is in it", async () => {
@@ -78,7 +78,7 @@ describe("Vault: governance", () => {
       const [a, b] = [await oracle.getAddress(), await borrowOracle.getAddress()];
       const change = { oracle: b, borrowOracle: a, maxLtvBps: 1, lltvBps: 8300, debtCeiling: 0n, minDebt: 0n };
       await vault.setMarket(collateral, change);
-      expect(await vault.market(collateral)).to.deep.equal([b, 8300n, a, 0n, 0n, weth(10), usdc(16_000), 1n]);
+      expect(await vault.market(collateral)).to.deep.equal([b, 8300n, a, 0n, 0n, usdc(16_000), 1n]);
       expect(await vault.markets()).to.have.lengthOf(1);
       for (const lltvBps of [8200, 8400, 0]) {
         await expect(vault.setMarket(collateral, { ...change, lltvBps }))
@@ -199,6 +199,18 @@ describe("Vault: governance", () => {
       .withArgs(6n, 5n);
     await vault.withdrawReserves(5n, other);
     expect(await vault.idle()).to.equal(0);
+  });
+
+  it("pays out reserves, and leaves the buffer what is its", async () => {
+    const { vault, borrower, other, open } = await core();
+    await vault.setInterestShares(300, 700);
+    await open(borrower, weth(1000), usdc(500_000));
+    await time.increase(365 * 86_400);
+    const [reserves, fees] = [await vault.reserves(), await vault.bufferFees()];
+    await vault.withdrawReserves(reserves / 3n, other);
+    // a second's interest in between
+    expect(await vault.reserves()).to.be.within(reserves - reserves / 3n, reserves - reserves / 3n + 1000n);
+    expect(await vault.bufferFees()).to.be.within(fees, fees + 1000n);
   });
 
   it("shows a market and its positions in one call", async () => {

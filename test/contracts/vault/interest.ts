@@ -32,18 +32,18 @@ describe("Vault: interest", () => {
       const factor = expWad(ratePerSecond(debt, usdc(1_000_000) - debt) * seconds);
       const index = mulDiv(INDEX, factor, WAD);
       const interest = mulDiv(debt, index, INDEX) - debt;
-      // 5 % to each, rounded down for the lenders
-      const share = (interest * 500n) / 10_000n;
+      // 5 % to each: a tenth, rounded down for the lenders, and of that half, rounded down for the buffer
+      const owed = (interest * 1000n) / 10_000n;
       await time.setNextBlockTimestamp(at);
       await expect(vault.connect(other).accrueInterest())
         .to.emit(vault, "InterestAccrued")
-        .withArgs(index, interest, share, share);
+        .withArgs(index, interest, owed);
       expect(await vault.indexE27()).to.equal(index);
       expect(await vault.totalDebt()).to.equal(debt + interest);
       expect(await vault.debtOf(collateral, borrower)).to.equal(mulDivUp(debt, index, INDEX));
-      expect(await vault.reserves()).to.equal(share);
-      expect(await vault.bufferFees()).to.equal(share);
-      expect(await vault.totalAssets()).to.equal(usdc(1_000_000) + interest - 2n * share);
+      expect(await vault.reserves()).to.equal(owed / 2n);
+      expect(await vault.bufferFees()).to.equal(owed - owed / 2n);
+      expect(await vault.totalAssets()).to.equal(usdc(1_000_000) + interest - owed);
       expect(await vault.totalDebtShares()).to.equal(debt);
     });
   }
@@ -132,8 +132,9 @@ describe("Vault: interest", () => {
     const interest = mulDiv(usdc(500_000), mulDiv(INDEX, factor, WAD), INDEX) - usdc(500_000);
     await time.setNextBlockTimestamp(at);
     await expect(vault.setInterestShares(0, 10_000)).to.emit(vault, "InterestSharesSet").withArgs(0, 10_000);
-    expect(await vault.reserves()).to.equal((interest * 500n) / 10_000n);
-    expect(await vault.bufferFees()).to.equal((interest * 500n) / 10_000n);
+    const owed = (interest * 1000n) / 10_000n;
+    expect(await vault.reserves()).to.equal(owed / 2n);
+    expect(await vault.bufferFees()).to.equal(owed - owed / 2n);
     // from now on all of it is the buffer's and the lenders' share stands still
     const price = await vault.convertToAssets(10n ** 24n);
     const reserves = await vault.reserves();
@@ -169,15 +170,16 @@ describe("Vault: interest", () => {
     const at = BigInt(await time.latest()) + YEAR;
     const index = mulDiv(INDEX, expWad(ratePerSecond(usdc(500_000), usdc(500_000)) * YEAR), WAD);
     const interest = mulDiv(usdc(500_000), index, INDEX) - usdc(500_000);
-    const [toReserves, toBuffer] = [(interest * 300n) / 10_000n, (interest * 700n) / 10_000n];
+    const owed = (interest * 1000n) / 10_000n;
+    const toReserves = (owed * 300n) / 1000n;
     await time.increaseTo(at);
-    expect([await vault.reserves(), await vault.bufferFees()]).to.deep.equal([toReserves, toBuffer]);
+    expect([await vault.reserves(), await vault.bufferFees()]).to.deep.equal([toReserves, owed - toReserves]);
     await time.setNextBlockTimestamp(at + 1n);
     const accrued = await vault.accrueInterest();
     const [reserves, fees] = [await vault.reserves(), await vault.bufferFees()];
     await expect(accrued)
       .to.emit(vault, "InterestAccrued")
-      .withArgs(await vault.indexE27(), (await vault.totalDebt()) - usdc(500_000), reserves, fees);
+      .withArgs(await vault.indexE27(), (await vault.totalDebt()) - usdc(500_000), reserves + fees);
     expect(fees).to.be.gt(2n * reserves);
   });
 
@@ -223,13 +225,14 @@ describe("Vault: interest", () => {
       const at = BigInt(await time.latest()) + YEAR;
       const factor = expWad(ratePerSecond(usdc(500_000), usdc(500_000)) * YEAR);
       const interest = mulDiv(usdc(500_000), mulDiv(INDEX, factor, WAD), INDEX) - usdc(500_000);
-      const fees = (interest * 500n) / 10_000n;
+      const owed = (interest * 1000n) / 10_000n;
+      const fees = owed - owed / 2n;
       await time.setNextBlockTimestamp(at);
       await expect(buffer.collectFees()).to.changeTokenBalances(loan, [vault, buffer], [-fees, fees]);
       expect(await buffer.cash()).to.equal(usdc(200_000) + fees);
       expect(await vault.bufferFees()).to.equal(0);
       expect(await vault.idle()).to.equal(usdc(500_000) - fees);
-      expect(await vault.totalAssets()).to.equal(usdc(1_000_000) + interest - 2n * fees);
+      expect(await vault.totalAssets()).to.equal(usdc(1_000_000) + interest - owed);
     });
   });
 
