@@ -559,7 +559,7 @@ contract Vault is IVault, ERC4626, ERC20Permit, AccessManaged, Multicall, Reentr
 
     function _listed(address collateral) internal view returns (Market storage m) {
         m = _market[collateral];
-        // of the slot that every change of a position writes
+        // of the slot that every change of debt writes
         if (m.maxLtvBps == 0) revert MarketNotListed(collateral);
     }
 

@@ -13,7 +13,7 @@ import { IOracle } from "./IOracle.sol";
 ///
 /// Units: assets, debt and fees in smallest units of the loan asset; collateral in its own smallest units; LTVs in Bps
 /// (1e4 = 100 %). Debt is held in debt shares; `debt = shares * index / 1e27`, rounded up against the borrower. Cash, debt shares
-/// and what reserves and buffer are owed are each under 2^112; what would make them more is refused.
+/// and what reserves and buffer are owed are each under 2^112; a call that would make one of them more fails.
 interface IVault is IERC4626, IERC20Permit, IERC3156FlashLender {
     /// @notice One collateral of the vault.
     /// @param oracle The price at which positions are judged and sold.
@@ -84,7 +84,7 @@ interface IVault is IERC4626, IERC20Permit, IERC3156FlashLender {
     event ReservesWithdrawn(address indexed receiver, uint256 assets);
     event BufferFeesCollected(uint256 assets);
 
-    /// @param owed What reserves and buffer are owed by now, in all.
+    /// @param owed What reserves and buffer are owed then, in all: also of fees, less what was paid out and written off.
     event InterestAccrued(uint256 indexE27, uint256 interest, uint256 owed);
     event AuthorizationSet(address indexed owner, address indexed operator, bool allowed);
     event CollateralSupplied(address indexed collateral, address indexed owner, address indexed caller, uint256 amount);
@@ -264,8 +264,8 @@ interface IVault is IERC4626, IERC20Permit, IERC3156FlashLender {
     /// @dev Reverts with `TooManyMarkets`, `BadCollateral`, `BadLtv`, `LltvIsFixed`, or as the oracles do.
     function setMarket(address collateral, MarketParameters calldata parameters) external;
 
-    /// @notice Sets which shares of interest go to reserves and to the buffer; the rest is the lenders'. Both shares together are
-    /// rounded down, and of that the reserves' part.
+    /// @notice Sets which shares of interest go to reserves and to the buffer; the rest is the lenders'. The two together get their
+    /// part, rounded down; of that the reserves get theirs, rounded down, and the buffer the rest.
     /// @dev Reverts with `BadInterestShares`.
     function setInterestShares(uint16 reserveShareBps, uint16 bufferShareBps) external;
 

@@ -2,8 +2,9 @@ import type { Logger } from "pino";
 
 import { Follower } from "./book/Follower";
 import type { KeeperEvent } from "./book/events";
+import type { Position } from "./book/position";
 import type { Block } from "./chain/block";
-import { readToken, readVault } from "./chain/contracts";
+import { readVault } from "./chain/contracts";
 import { MarketReader, type MarketState, type ProtocolAddresses } from "./chain/MarketReader";
 import { Reads } from "./chain/Reads";
 import type { Rpc } from "./chain/rpc";
@@ -67,6 +68,8 @@ interface Observed {
 
 /** How often the depth of a quiet market is looked at, in blocks. */
 const DEPTH_BLOCKS = 10;
+/** How many positions one check reads; nodes take up to a thousand calls a batch. */
+const CHECKED_POSITIONS = 200;
 /** The most blocks for which a job that keeps failing is left alone. */
 const LONGEST_REST = 32;
 
@@ -83,6 +86,7 @@ export class Keeper {
   private readonly resting = new Map<string, { failures: number; until: number }>();
   private weiPriceE36: bigint | undefined;
   private isOpen = false;
+  private checkedTo = 0;
 
   constructor(private readonly deps: KeeperDeps) {
     const { rpc, config, signer, store, metrics } = deps;
@@ -313,29 +317,42 @@ export class Keeper {
   // -------------------------------------------------------------------------------------------------- check
 
   /**
-   * Holds the book's sums against what the vault says and holds, which may be more than its borrowers' by what it was sent.
-   * Where they can't be right, all of it is read again with the next block.
+   * Holds the book against the vault: the debt of each market, and the next positions in turn. Where they differ, all of it is
+   * read again with the next block.
    */
   private async check(block: Block): Promise<void> {
     const { rpc, config, metrics, log } = this.deps;
     const { vault } = config.addresses;
+    const { book } = this.follower;
     const reads = new Reads(block.number);
-    const sums = this.markets.map(({ collateral }) => ({
-      collateral,
-      market: reads.call(readVault.market(vault, collateral)),
-      held: reads.call(readToken.balanceOf(collateral, vault)),
+    const markets = this.markets.map(({ collateral }) => ({
+      market: collateral,
+      read: reads.call(readVault.market(vault, collateral)),
+    }));
+    const positions = this.nextToCheck(book.positions()).map((position) => ({
+      ...position,
+      read: reads.call(readVault.position(vault, position.market, position.owner)),
     }));
     await reads.send(rpc);
-    const wrong = sums.filter(({ collateral, market, held }) => {
-      const totals = this.follower.book.totals(collateral);
-      return totals.collateral > held.value() || totals.debtShares !== market.value().debtShares;
-    });
+    const wrong = [
+      ...markets.filter(({ market, read }) => read.value().debtShares !== book.debtShares(market)),
+      ...positions.filter(({ collateral, debtShares, read }) => {
+        const actual = read.value();
+        return actual.collateral !== collateral || actual.debtShares !== debtShares;
+      }),
+    ];
     if (wrong.length === 0) {
       this.save();
       return;
     }
     metrics.corrections.inc();
-    log.error({ block: block.number, markets: wrong.map(({ collateral }) => collateral) }, "the book was wrong");
+    log.error({ block: block.number, markets: wrong.map(({ market }) => market) }, "the book was wrong");
     this.follower.restart();
+  }
+
+  private nextToCheck(positions: readonly Position[]): readonly Position[] {
+    const from = this.checkedTo < positions.length ? this.checkedTo : 0;
+    this.checkedTo = from + CHECKED_POSITIONS;
+    return positions.slice(from, this.checkedTo);
   }
 }

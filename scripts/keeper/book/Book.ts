@@ -20,7 +20,6 @@ interface MarketBook {
   heap: PositionHeap;
   positions: Map<string, Position>;
   inAuction: Map<string, Position>;
-  collateral: bigint;
   debtShares: bigint;
 }
 
@@ -98,10 +97,9 @@ export class Book {
     return [...(this.markets.get(market)?.inAuction.values() ?? [])].sort((a, b) => (a.owner < b.owner ? -1 : 1));
   }
 
-  /** Sums of a market, to be held against what the vault says they are. */
-  totals(market: string): { collateral: bigint; debtShares: bigint } {
-    const { collateral, debtShares } = this.markets.get(market) ?? { collateral: 0n, debtShares: 0n };
-    return { collateral, debtShares };
+  /** The sum of a market's debt shares, to be held against what the vault says it is. */
+  debtShares(market: string): bigint {
+    return this.markets.get(market)?.debtShares ?? 0n;
   }
 
   /**
@@ -120,7 +118,7 @@ export class Book {
     return true;
   }
 
-  /** All positions, for a checkpoint. */
+  /** All positions, for a checkpoint and to be held against the vault's. */
   positions(): Position[] {
     return [...this.markets.values()].flatMap(({ positions }) => [...positions.values()]);
   }
@@ -138,10 +136,9 @@ export class Book {
   private put(position: Position, before: Position): void {
     let market = this.markets.get(position.market);
     if (market === undefined) {
-      market = { heap: new PositionHeap(), positions: new Map(), inAuction: new Map(), collateral: 0n, debtShares: 0n };
+      market = { heap: new PositionHeap(), positions: new Map(), inAuction: new Map(), debtShares: 0n };
       this.markets.set(position.market, market);
     }
-    market.collateral += position.collateral - before.collateral;
     market.debtShares += position.debtShares - before.debtShares;
     if (position.auction === undefined) market.inAuction.delete(position.owner);
     else market.inAuction.set(position.owner, position);

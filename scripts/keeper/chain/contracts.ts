@@ -7,7 +7,6 @@ import { IFlashLiquidator__factory } from "../../../typechain-types/factories/co
 import { ILiquidityBuffer__factory } from "../../../typechain-types/factories/contracts/interfaces/ILiquidityBuffer__factory";
 import { IOracle__factory } from "../../../typechain-types/factories/contracts/interfaces/IOracle__factory";
 import { IVault__factory } from "../../../typechain-types/factories/contracts/interfaces/IVault__factory";
-import { IERC20__factory } from "../../../typechain-types/factories/@openzeppelin/contracts/token/ERC20/IERC20__factory";
 import type { ContractRead } from "./Reads";
 
 export const vaultAbi: Interface = IVault__factory.createInterface();
@@ -16,7 +15,6 @@ export const bufferAbi: Interface = ILiquidityBuffer__factory.createInterface();
 export const flashLiquidatorAbi: Interface = IFlashLiquidator__factory.createInterface();
 const oracleAbi: Interface = IOracle__factory.createInterface();
 const depthAbi: Interface = IDepthOracle__factory.createInterface();
-const tokenAbi: Interface = IERC20__factory.createInterface();
 
 /** A market as the vault holds it. */
 export interface Market {
@@ -108,10 +106,6 @@ export const readVault = {
       const { collateral: held, debtShares, riskAt } = r[0] as Record<"collateral" | "debtShares" | "riskAt", bigint>;
       return { collateral: held, debtShares, riskAt };
     }),
-};
-
-export const readToken = {
-  balanceOf: (token: string, account: string) => read(tokenAbi, token, "balanceOf", [account], toBigint),
 };
 
 export const readAuctionHouse = {

@@ -248,4 +248,19 @@ describe("Vault: interest", () => {
     const index = mulDiv(INDEX, expWad(((10n * WAD) / YEAR) * YEAR), WAD);
     expect(await vault.indexE27()).to.be.within(index - index / 10n ** 20n, index + index / 10n ** 20n);
   });
+
+  it("stops, and repaying with it, once the index has grown 1.3e9 times: after two years at that rate", async () => {
+    const { vault, collateral, rates, borrower, open } = await coreWithoutInterest();
+    await setCode(await rates.getAddress(), "0x608060f81b5f5260205ff3");
+    await open(borrower, weth(1000), usdc(500_000));
+    const start = await time.latest();
+    await time.increaseTo(start + Math.floor(2.1 * Number(YEAR)));
+    await vault.accrueInterest();
+    expect(await vault.indexE27()).to.be.gt(13n * 10n ** 8n * INDEX);
+    await time.increaseTo(start + Math.floor(2.11 * Number(YEAR)));
+    const calls = [() => vault.accrueInterest(), () => vault.connect(borrower).repay(collateral, usdc(1), borrower)];
+    for (const call of calls) {
+      await expect(call()).to.be.revertedWithCustomError(vault, "SafeCastOverflowedUintDowncast");
+    }
+  });
 });

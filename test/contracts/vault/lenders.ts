@@ -19,9 +19,8 @@ async function oddPrice() {
   const rate = mulDivUp(ratePerYear, 1n, YEAR);
   const index = expWad(rate * (at - opened)) * 10n ** 9n;
   const interest = mulDiv(usdc(500_000), index, 10n ** 27n) - usdc(500_000);
-  const share = (interest * 500n) / 10_000n;
   // what is neither the reserves' nor the buffer's
-  const assets = usdc(1_000_000) + interest - 2n * share;
+  const assets = usdc(1_000_000) + interest - (interest * 1000n) / 10_000n;
   await time.increaseTo(at - 1n);
   await time.setNextBlockTimestamp(at);
   return { ...all, vault, assets, supply: usdc(1_000_000) * 1000n };
@@ -150,6 +149,22 @@ describe("Vault: lenders", () => {
     expect(await vault.idle()).to.equal(0);
     expect(await vault.maxWithdraw(lender)).to.equal(0);
     expect(await vault.balanceOf(lender)).to.equal(usdc(700_000) * 1000n);
+  });
+
+  it("holds less than 2^112 in cash: more can't be lent, nor repaid", async () => {
+    const { vault, loan, collateral, borrower, other, open } = await coreWithoutInterest();
+    const most = 2n ** 112n - 1n;
+    await open(borrower, weth(10), usdc(16_000));
+    await loan.mint(other, most);
+    const room = most - (await vault.idle());
+    await expect(vault.connect(other).deposit(room + 1n, other))
+      .to.be.revertedWithCustomError(vault, "SafeCastOverflowedUintDowncast")
+      .withArgs(112, most + 1n);
+    await vault.connect(other).deposit(room, other);
+    expect(await vault.idle()).to.equal(most);
+    await expect(vault.connect(borrower).repay(collateral, usdc(1), borrower))
+      .to.be.revertedWithCustomError(vault, "SafeCastOverflowedUintDowncast")
+      .withArgs(112, most + usdc(1));
   });
 
   it("pays a lender no more than the lender's own where there is more cash", async () => {
