@@ -273,6 +273,7 @@ contract Handler is Actions {
             (, , uint256 ltvWad) = _state(k, i);
             bool enlarged = vault.position(_collateral(k), owners[i]).riskAt == clock;
             if (ltvWad <= _lltvWad(k) || enlarged || !_isAbsorbable(k, i, ltvWad) || _isBufferFull(k)) continue;
+            if (_mayRoundToToxic(k, ltvWad)) continue;
             return _absorb(k, i, seed);
         }
     }

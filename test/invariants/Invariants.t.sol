@@ -2,6 +2,8 @@
 pragma solidity 0.8.30;
 
 import { ForgeTest } from "../forge/ForgeTest.sol";
+import { AuctionHouse } from "../../contracts/AuctionHouse.sol";
+import { IAuctionHouse } from "../../contracts/interfaces/IAuctionHouse.sol";
 import { Handler } from "./Handler.sol";
 
 /// @notice INVARIANTS.md, held over random sequences of everything that anyone can do. One campaign checks them all: each call is
@@ -120,6 +122,25 @@ abstract contract Campaign is ForgeTest {
 contract InvariantsTest is Campaign {
     function setUp() public {
         _target(false);
+    }
+
+    /// @dev Found by the deep run: a millionth of a dollar of equity, and cash for a part only. Roundings outweigh what the part saves.
+    function test_trace_aPartThatRoundingsMakeToxicIsRefused() public {
+        handler.underwrite(220, 141469556380155268281731242);
+        handler.calmDown(740);
+        handler.crash(118157616529571948282161559668079506092786285513495943985103, type(uint256).max);
+        handler.absorb(779871287835556718209815662558604826282657335290591660994587734);
+        handler.recover(21794272120236573873020707716971900259777828166528756483657);
+        AuctionHouse house = handler.house();
+        address collateral = handler.vault().markets()[1];
+        address owner = actor("borrower 2");
+        vm.expectRevert(abi.encodeWithSelector(IAuctionHouse.FillIsToxic.selector, owner));
+        house.absorb(collateral, owner);
+        // the campaign knows that, and a little deeper under water it is taken over
+        handler.absorb(7547160816);
+        handler.movePrice(1, 0);
+        house.absorb(collateral, owner);
+        handler.checkState();
     }
 
     function _least() internal pure override returns (uint8[17] memory) {

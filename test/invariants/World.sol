@@ -239,6 +239,12 @@ abstract contract World is ForgeTest {
         return Math.min(cash, _value(room, priceE36)) < Math.max(minDebt, 1);
     }
 
+    /// @dev A part of a take-over lowers the LTV by less than two units of debt, which roundings may cost: it is refused as toxic.
+    function _mayRoundToToxic(uint256 k, uint256 ltvWad) internal view returns (bool) {
+        (uint256 cash, uint256 room) = buffer.capacity(_collateral(k));
+        return ltvWad < WAD && (WAD - ltvWad) * Math.min(cash, _value(room, _price(k))) <= 4 * WAD;
+    }
+
     /// @dev Whether the auction is one that can be bought from.
     function _runs(uint256 k, uint256 i) internal view returns (bool) {
         uint256 startedAt = house.auction(_collateral(k), owners[i]).startedAt;
