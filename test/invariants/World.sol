@@ -235,14 +235,18 @@ abstract contract World is ForgeTest {
 
     /// @dev Full is what can't take over the smallest position.
     function _isBufferFull(uint256 k, uint256 minDebt, uint256 priceE36) internal view returns (bool) {
+        return _takeable(k, priceE36) < Math.max(minDebt, 1);
+    }
+
+    /// @dev The most that the buffer can take over now, by its cash and its room.
+    function _takeable(uint256 k, uint256 priceE36) internal view returns (uint256) {
         (uint256 cash, uint256 room) = buffer.capacity(_collateral(k));
-        return Math.min(cash, _value(room, priceE36)) < Math.max(minDebt, 1);
+        return Math.min(cash, _value(room, priceE36));
     }
 
     /// @dev A part of a take-over lowers the LTV by less than two units of debt, which roundings may cost: it is refused as toxic.
     function _mayRoundToToxic(uint256 k, uint256 ltvWad) internal view returns (bool) {
-        (uint256 cash, uint256 room) = buffer.capacity(_collateral(k));
-        return ltvWad < WAD && (WAD - ltvWad) * Math.min(cash, _value(room, _price(k))) <= 4 * WAD;
+        return ltvWad < WAD && (WAD - ltvWad) * _takeable(k, _price(k)) <= 4 * WAD;
     }
 
     /// @dev Whether the auction is one that can be bought from.
