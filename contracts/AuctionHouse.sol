@@ -1,45 +1,69 @@
 // SPDX-License-Identifier: MIT
-pragma solidity ^0.8.24;
+pragma solidity 0.8.30;
 
 import { AccessManaged } from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
+import { Multicall } from "@openzeppelin/contracts/utils/Multicall.sol";
 import { ReentrancyGuardTransient } from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import { SafeCast } from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import { FixedPointMathLib as Math } from "solady/src/utils/FixedPointMathLib.sol";
 import { IAuctionHouse } from "./interfaces/IAuctionHouse.sol";
+import { IDepthOracle } from "./interfaces/IDepthOracle.sol";
 import { ILiquidityBuffer } from "./interfaces/ILiquidityBuffer.sol";
+import { IOracle } from "./interfaces/IOracle.sol";
 import { IVault } from "./interfaces/IVault.sol";
+import { FillSize } from "./libraries/FillSize.sol";
 import { GradualAuction } from "./libraries/GradualAuction.sol";
+import { KeeperPay } from "./libraries/KeeperPay.sol";
+import { LaneSettings } from "./libraries/LaneSettings.sol";
 import { PositionMath } from "./libraries/PositionMath.sol";
-import { BPS, PRICE_SCALE, WAD, WAD_PER_BPS } from "./libraries/Units.sol";
+import { PRICE_SCALE, PRICE_WAD_SCALE, WAD, WAD_PER_BPS } from "./libraries/Units.sol";
 
 /// @title AuctionHouse
 /// @notice What each function does, its units, roundings and errors: IAuctionHouse.
-contract AuctionHouse is IAuctionHouse, AccessManaged, ReentrancyGuardTransient {
+contract AuctionHouse is IAuctionHouse, AccessManaged, Multicall, ReentrancyGuardTransient {
+    using FillSize for GradualAuction.Head;
     using GradualAuction for GradualAuction.Head;
     using PositionMath for uint256;
     using SafeCast for uint256;
 
-    /// @dev A bounty takes at most this part of the collateral, which raises the LTV by 0.1 %.
-    uint256 internal constant BOUNTY_DIVISOR = 1001;
-
     /// @dev ln 2, Wad.
     uint256 internal constant LN2_WAD = 0.693147180559945309e18;
 
-    /// @dev What a call knows of a market while it fills orders, each read once.
-    struct Sale {
+    /// @dev A rate older than this is refreshed by whatever touches the lane, seconds.
+    uint256 internal constant SYNC_INTERVAL = 30 minutes;
+
+    /// @dev A price that has not changed is observed again, and the guard asked, after so many seconds.
+    uint256 internal constant OBSERVE_INTERVAL = 5 minutes;
+
+    /// @dev A price that was not seen for longer may have been anywhere meanwhile, seconds.
+    uint256 internal constant WATCH_GAP = 1 hours;
+
+    /// @dev What a call knows of a market, each read once and brought up to now.
+    struct Reading {
         address collateral;
         uint256 priceE36;
         uint256 lltvWad;
         uint256 minDebt;
+        uint256 emaE36;
+        bool diverged;
+        bool observed;
+        bool refreshed;
+        uint256 depth;
         uint256 ratePerHour;
-        uint256 slopeWad;
+        uint256 cursorWad;
         uint256 laneAgeWad;
-        uint256 maxDiscountWad;
-        uint256 maxFeeWad;
-        uint256 targetLtvWad;
-        uint256 absorbLtvWad;
-        uint256 maxAuctionDuration;
+        uint256 premiumWad;
+        bool isOpen;
         BufferState buffer;
+    }
+
+    /// @dev At what a position is sold; `bound` when its equity bounds the discount, `whole` when all that it has to sell is.
+    struct Terms {
+        uint256 discountWad;
+        uint256 feeWad;
+        uint256 ratePerHour;
+        bool bound;
+        bool whole;
     }
 
     /// @dev What came of a call's orders; `refusal` is that of the last one that could not be filled.
@@ -51,13 +75,16 @@ contract AuctionHouse is IAuctionHouse, AccessManaged, ReentrancyGuardTransient 
         Refusal refusal;
     }
 
-    /// @dev What the buffer takes over, and what its caller is paid ahead of it. `whole` when it is all that it should be.
-    struct TakeOver {
-        uint256 bounty;
-        uint256 ltvWad;
-        uint256 collateral;
+    /// @dev What came of a call to absorb, and what the buffer can still take.
+    struct Absorption {
+        IVault.Fill[] fills;
+        uint256 count;
+        uint256 taken;
         uint256 cost;
-        bool whole;
+        uint256 cash;
+        uint256 room;
+        uint256 priceE36;
+        AbsorbRefusal refusal;
     }
 
     enum BufferState {
@@ -70,9 +97,10 @@ contract AuctionHouse is IAuctionHouse, AccessManaged, ReentrancyGuardTransient 
 
     IVault public immutable override vault;
 
+    PayParameters internal _pay;
     mapping(address collateral => LaneParameters) internal _parameters;
     mapping(address collateral => Lane) internal _lane;
-    mapping(address collateral => mapping(address owner => Auction)) internal _auction;
+    mapping(address collateral => mapping(address owner => Ratchet)) internal _ratchet;
 
     constructor(IVault vault_, address authority_) AccessManaged(authority_) {
         if (address(vault_) == address(0) || authority_ == address(0)) revert ZeroAddress();
@@ -82,31 +110,34 @@ contract AuctionHouse is IAuctionHouse, AccessManaged, ReentrancyGuardTransient 
     // ------------------------------------------------------------------------------------------------ keepers
 
     /// @inheritdoc IAuctionHouse
-    function start(address collateral, address owner) external override nonReentrant returns (uint256 bounty) {
-        _requireLane(collateral);
-        (uint256 priceE36, uint256 lltvWad, , IVault.PositionState memory state) = _read(collateral, owner);
-        LaneParameters storage parameters = _parameters[collateral];
+    function open(
+        address collateral,
+        address owner,
+        address receiver
+    ) external override nonReentrant returns (uint256 pay) {
+        if (receiver == address(0)) revert ZeroAddress();
+        address[] memory owners = new address[](1);
+        owners[0] = owner;
+        (Reading memory r, IVault.PositionState[] memory states) = _read(collateral, owners, false);
+        // an open lane can't be set back to its premium
+        if (r.isOpen) revert LaneIsOpen(collateral);
+        uint256 ltvWad = states[0].collateral.ltvWadUp(states[0].debt, r.priceE36);
+        // A5: only an unhealthy position is a witness
+        if (ltvWad <= r.lltvWad) revert PositionHealthy(owner, ltvWad);
+        // a position can't be enlarged and liquidated in one block, by whatever price
+        if (states[0].riskAt == block.timestamp) revert EnlargedInThisBlock(owner);
+
         Lane storage lane_ = _lane[collateral];
-        Auction storage auction_ = _auction[collateral][owner];
+        r.cursorWad = block.timestamp * WAD;
+        // once an interval: a lane that closes and opens again is no income
+        if (block.timestamp >= uint256(lane_.paidAt) + _pay.interval) {
+            pay = _payFor(KeeperPay.OPEN_GAS, collateral, r.priceE36, states[0].collateral, states[0].debt);
+            if (pay != 0) lane_.paidAt = uint40(block.timestamp);
+        }
+        _note(r);
+        emit LaneOpened(collateral, owner, msg.sender, r.priceE36, ltvWad, r.premiumWad, pay);
 
-        uint256 ltvWad = state.collateral.ltvWadUp(state.debt, priceE36);
-        // only what can't pay is sold
-        if (ltvWad <= lltvWad) revert PositionHealthy(owner, ltvWad);
-        // nobody is lent to and sold in one block, by whatever price
-        if (state.riskAt == block.timestamp) revert EnlargedInThisBlock(owner);
-        // a running auction can't be set back to its premium
-        if (_runs(auction_, parameters, state.riskAt)) revert AlreadyStarted(owner);
-
-        _observe(lane_, parameters, priceE36);
-        uint256 premiumWad = _premium(lane_, parameters, priceE36);
-        bounty = _bounty(auction_, parameters, priceE36, ltvWad, state);
-        if (auction_.startedAt == 0) ++lane_.auctions;
-        lane_.startedAt = uint32(block.timestamp);
-        if (bounty != 0) auction_.bountyAt = uint40(block.timestamp);
-        (auction_.startedAt, auction_.premiumWad) = (uint40(block.timestamp), uint64(premiumWad));
-        emit AuctionStarted(collateral, owner, msg.sender, priceE36, ltvWad, premiumWad, bounty);
-
-        if (bounty != 0) vault.payBounty(collateral, owner, bounty, msg.sender);
+        if (pay != 0) vault.pay(collateral, owner, pay, receiver);
     }
 
     /// @inheritdoc IAuctionHouse
@@ -133,92 +164,49 @@ contract AuctionHouse is IAuctionHouse, AccessManaged, ReentrancyGuardTransient 
         address receiver,
         bytes calldata data
     ) external override nonReentrant returns (uint256 bought, uint256 cost) {
-        for (uint256 i = 1; i < orders.length; ++i) {
-            // each is priced against its state before the call, so that a second fill would sell it past its target
-            for (uint256 j; j < i; ++j) {
-                if (orders[i].owner == orders[j].owner) revert DuplicateOrder(orders[i].owner);
-            }
-        }
         Filled memory filled = _buy(collateral, orders, maxCost, receiver, data);
         if (filled.bought == 0) revert NothingBought();
         return (filled.bought, filled.cost);
     }
 
     /// @inheritdoc IAuctionHouse
-    function cancel(address collateral, address owner) external override nonReentrant {
-        // nothing to end
-        if (_auction[collateral][owner].startedAt == 0) revert NoAuction(owner);
-        // without debt there is nothing to judge, so that a broken oracle keeps nobody in auction
-        if (vault.debtOf(collateral, owner) != 0) {
-            (uint256 priceE36, uint256 lltvWad, , IVault.PositionState memory state) = _read(collateral, owner);
-            uint256 ltvWad = state.collateral.ltvWadUp(state.debt, priceE36);
-            // what can't pay stays in auction
-            if (ltvWad > lltvWad) revert PositionUnhealthy(owner, ltvWad);
-        }
-        _end(collateral, owner, End.Cancelled);
-    }
-
-    /// @inheritdoc IAuctionHouse
     function absorb(
         address collateral,
-        address owner
+        address owner,
+        address receiver
     ) external override nonReentrant returns (uint256 taken, uint256 cost) {
-        _requireLane(collateral);
-        vault.accrueInterest();
-        (uint256 priceE36, uint256 lltvWad, uint256 minDebt, IVault.PositionState memory state) = _read(
-            collateral,
-            owner
-        );
-        LaneParameters storage parameters = _parameters[collateral];
-        Auction storage auction_ = _auction[collateral][owner];
-
-        TakeOver memory t;
-        t.ltvWad = state.collateral.ltvWadUp(state.debt, priceE36);
-        // only what can't pay is taken over
-        if (t.ltvWad <= lltvWad) revert PositionHealthy(owner, t.ltvWad);
-        // nobody is lent to and taken over in one block, by whatever price
-        if (state.riskAt == block.timestamp) revert EnlargedInThisBlock(owner);
-        bool runs = _runs(auction_, parameters, state.riskAt);
-        // the lane comes first: the buffer takes what can't wait, or what has waited
-        if (
-            t.ltvWad < parameters.absorbLtvBps * WAD_PER_BPS &&
-            !(runs && block.timestamp >= auction_.startedAt + parameters.absorbDelay)
-        ) revert NotAbsorbable(owner, t.ltvWad);
-
-        _observe(_lane[collateral], parameters, priceE36);
-        if (!runs) t.bounty = _bounty(auction_, parameters, priceE36, t.ltvWad, state);
-        _sizeTakeOver(t, collateral, priceE36, minDebt, state);
-        (taken, cost) = (t.collateral, t.cost);
-        if (t.bounty != 0) auction_.bountyAt = uint40(block.timestamp);
-        if (t.whole && auction_.startedAt != 0) _end(collateral, owner, End.Absorbed);
-        emit Absorbed(collateral, owner, msg.sender, taken, cost, priceE36, t.ltvWad);
-
-        if (t.bounty != 0) vault.payBounty(collateral, owner, t.bounty, msg.sender);
-        _settleTakeOver(collateral, IVault.Fill(owner, taken, cost), priceE36, state);
+        address[] memory owners = new address[](1);
+        owners[0] = owner;
+        Absorption memory a = _absorb(collateral, owners, receiver);
+        if (a.count == 0) revert NotAbsorbable(owner, a.refusal);
+        return (a.taken, a.cost);
     }
 
     /// @inheritdoc IAuctionHouse
-    function sync(address collateral) external override nonReentrant returns (uint256 ratePerHour) {
-        _requireLane(collateral);
-        LaneParameters storage parameters = _parameters[collateral];
-        Lane storage lane_ = _lane[collateral];
-        (uint256 priceE36, , , ) = vault.snapshot(collateral, new address[](0));
-        _observe(lane_, parameters, priceE36);
+    function absorbMany(
+        address collateral,
+        address[] calldata owners,
+        address receiver
+    ) external override nonReentrant returns (uint256 taken, uint256 cost) {
+        Absorption memory a = _absorb(collateral, owners, receiver);
+        if (a.count == 0) revert NothingAbsorbed();
+        return (a.taken, a.cost);
+    }
 
-        uint256 depth = parameters.depthOracle.depth();
-        uint256 rate = lane_.ratePerHour;
-        ratePerHour = _boundedRate(parameters, depth);
-        if (ratePerHour > rate) {
-            // liquidity that was added a moment ago can't open the lane: twofold an hour at most
-            uint256 hoursWad = ((block.timestamp - lane_.syncedAt) * WAD) / GradualAuction.HOUR;
-            uint256 growthWad = uint256(Math.expWad(int256((Math.min(hoursWad, 24 * WAD) * LN2_WAD) / WAD)));
-            ratePerHour = Math.min(ratePerHour, Math.fullMulDiv(rate, growthWad, WAD));
-            // time whose growth rounds to nothing goes on counting
-            if (ratePerHour == rate) return rate;
-        }
-        lane_.ratePerHour = uint104(ratePerHour);
-        lane_.syncedAt = uint40(block.timestamp);
-        emit Synced(collateral, depth, ratePerHour);
+    /// @inheritdoc IAuctionHouse
+    function sync(address collateral) external override nonReentrant returns (uint256) {
+        (Reading memory r, ) = _read(collateral, new address[](0), true);
+        r.depth = _parameters[collateral].depthOracle.depth();
+        (r.ratePerHour, r.refreshed) = _refreshedRate(_lane[collateral], _parameters[collateral], r.depth);
+        _note(r);
+        return r.ratePerHour;
+    }
+
+    /// @inheritdoc IAuctionHouse
+    function observe(address collateral) external override nonReentrant returns (uint256) {
+        (Reading memory r, ) = _read(collateral, new address[](0), true);
+        _note(r);
+        return r.emaE36;
     }
 
     // --------------------------------------------------------------------------------------------- governance
@@ -226,24 +214,25 @@ contract AuctionHouse is IAuctionHouse, AccessManaged, ReentrancyGuardTransient 
     /// @inheritdoc IAuctionHouse
     function setLane(address collateral, LaneParameters calldata parameters) external override restricted {
         (uint256 priceE36, uint256 lltvBps, , ) = vault.snapshot(collateral, new address[](0));
-        _requireBounds(parameters, lltvBps);
-        uint256 depth = parameters.depthOracle.depth();
-        // a guard that doesn't answer would stop every start
-        if (address(parameters.guard) != address(0)) parameters.guard.diverged();
-
         Lane storage lane_ = _lane[collateral];
         if (lane_.ratePerHour == 0) {
-            lane_.cursorWad = uint96(block.timestamp * WAD);
-            lane_.lastPriceE36 = lane_.emaE36 = priceE36.toUint216();
-            lane_.observedAt = uint40(block.timestamp);
+            lane_.emaE36 = priceE36.toUint216();
+            lane_.observedAt = lane_.watchedSince = uint40(block.timestamp);
         } else {
-            _observe(lane_, _parameters[collateral], priceE36);
+            // the average up to now is by the old period
+            lane_.emaE36 = uint216(_ema(lane_, _parameters[collateral].emaPeriod));
         }
-        _parameters[collateral] = parameters;
-        lane_.ratePerHour = uint104(_boundedRate(parameters, depth));
-        lane_.syncedAt = uint40(block.timestamp);
-        emit LaneSet(collateral, parameters);
-        emit Synced(collateral, depth, lane_.ratePerHour);
+        _see(lane_, priceE36);
+        LaneSettings.setLane(_parameters, collateral, parameters, lltvBps);
+        // a guard that doesn't answer would stop every open
+        lane_.diverged = _asksGuard(_parameters[collateral]);
+        uint256 depth = parameters.depthOracle.depth();
+        _setRate(collateral, priceE36, depth, _boundedRate(_parameters[collateral], depth));
+    }
+
+    /// @inheritdoc IAuctionHouse
+    function setPay(PayParameters calldata parameters) external override restricted {
+        LaneSettings.setPay(_pay, parameters);
     }
 
     // ----------------------------------------------------------------------------------------------- internal
@@ -257,28 +246,41 @@ contract AuctionHouse is IAuctionHouse, AccessManaged, ReentrancyGuardTransient 
     ) internal returns (Filled memory filled) {
         if (receiver == address(0)) revert ZeroAddress();
         vault.accrueInterest();
-        (Sale memory sale, IVault.PositionState[] memory states) = _openSale(collateral, orders);
-        filled = _fillAll(sale, orders, states);
+        address[] memory owners = new address[](orders.length);
+        for (uint256 i; i < orders.length; ++i) owners[i] = orders[i].owner;
+        _requireDistinct(owners);
+        (Reading memory r, IVault.PositionState[] memory states) = _read(collateral, owners, false);
+        filled = _fillAll(r, orders, states);
         if (filled.bought == 0) return filled;
         // the buyer's bound on a price that moved since it looked
         if (filled.cost > maxCost) revert CostTooHigh(filled.cost, maxCost);
+        r.cursorWad = block.timestamp * WAD - r.laneAgeWad;
+        _note(r);
 
-        uint256[] memory debts = vault.settle(collateral, filled.fills, filled.fee, msg.sender, receiver, data);
+        uint256[] memory debts = vault.settle(
+            collateral,
+            filled.fills,
+            filled.fee,
+            msg.sender,
+            receiver,
+            address(0),
+            data
+        );
         for (uint256 i; i < debts.length; ++i) {
-            _requireNotToxic(sale.priceE36, filled.fills[i], states[i], debts[i]);
+            _requireNotToxic(r.priceE36, filled.fills[i], states[i], debts[i]);
         }
     }
 
     /// @dev Books every order that can be filled. `states` come back in step with the fills.
     function _fillAll(
-        Sale memory sale,
+        Reading memory r,
         Order[] memory orders,
         IVault.PositionState[] memory states
     ) internal returns (Filled memory filled) {
         IVault.Fill[] memory fills = new IVault.Fill[](orders.length);
         uint256 count;
         for (uint256 i; i < orders.length; ++i) {
-            Quote memory q = _fill(sale, orders[i], states[i]);
+            Quote memory q = _fill(r, orders[i], states[i]);
             if (q.refusal != Refusal.None) {
                 filled.refusal = q.refusal;
                 continue;
@@ -287,104 +289,119 @@ contract AuctionHouse is IAuctionHouse, AccessManaged, ReentrancyGuardTransient 
             filled.cost += q.cost;
             filled.fee += q.cost - q.repaid;
             states[count] = states[i];
-            fills[count++] = IVault.Fill(orders[i].owner, q.collateral, q.repaid);
+            fills[count++] = IVault.Fill(orders[i].owner, q.collateral, q.repaid, 0);
         }
-        assembly ("memory-safe") {
-            mstore(fills, count)
-        }
-        filled.fills = fills;
-        _lane[sale.collateral].cursorWad = uint96(block.timestamp * WAD - sale.laneAgeWad);
+        filled.fills = _cut(fills, count);
     }
 
-    /// @dev Prices one order, books it in the lane and the auction, but settles nothing.
+    /// @dev Prices one order and books it in the lane, but settles nothing.
     function _fill(
-        Sale memory sale,
+        Reading memory r,
         Order memory order,
         IVault.PositionState memory state
     ) internal returns (Quote memory q) {
-        Auction storage auction_ = _auction[sale.collateral][order.owner];
-        uint256 discountWad;
-        bool whole;
-        uint256 ratePerHour;
-        (q, discountWad, ratePerHour, whole) = _quote(sale, auction_, state, order.maxCollateral);
+        Terms memory t;
+        (q, t) = _quote(r, order, state);
         if (q.refusal != Refusal.None) return q;
 
-        sale.laneAgeWad = block.timestamp * WAD - GradualAuction.advance(sale.laneAgeWad, ratePerHour, q.collateral);
-        emit Bought(
-            sale.collateral,
-            order.owner,
-            msg.sender,
-            q.collateral,
-            q.cost,
-            q.repaid,
-            q.priceE36,
-            q.multipleWad
-        );
-        if (whole) {
-            _end(sale.collateral, order.owner, End.Target);
-        } else if (discountWad < sale.maxDiscountWad) {
-            (auction_.discountWad, auction_.filledAt) = (uint64(discountWad), uint40(block.timestamp));
+        r.laneAgeWad = block.timestamp * WAD - GradualAuction.advance(r.laneAgeWad, t.ratePerHour, q.collateral);
+        if (t.bound && !t.whole) {
+            _ratchet[r.collateral][order.owner] = Ratchet(uint64(t.discountWad), uint40(block.timestamp));
+            _lane[r.collateral].boundAt = uint24(block.timestamp);
+        }
+        emit Bought(r.collateral, order.owner, msg.sender, q.collateral, q.cost, q.repaid, q.priceE36, q.multipleWad);
+    }
+
+    function _absorb(
+        address collateral,
+        address[] memory owners,
+        address receiver
+    ) internal returns (Absorption memory a) {
+        if (receiver == address(0)) revert ZeroAddress();
+        _requireDistinct(owners);
+        vault.accrueInterest();
+        (Reading memory r, IVault.PositionState[] memory states) = _read(collateral, owners, false);
+        ILiquidityBuffer buffer = ILiquidityBuffer(vault.buffer());
+        (a.cash, a.room) = buffer.capacity(collateral);
+        a.priceE36 = r.diverged ? _lowerPrice(collateral, r.priceE36) : r.priceE36;
+        a.fills = new IVault.Fill[](owners.length);
+        for (uint256 i; i < owners.length; ++i) {
+            AbsorbRefusal refusal = _absorbOne(a, r, owners[i], states[i]);
+            if (refusal == AbsorbRefusal.None) states[a.count - 1] = states[i];
+            else a.refusal = refusal;
+        }
+        if (a.count == 0) return a;
+        a.fills = _cut(a.fills, a.count);
+        _note(r);
+
+        buffer.absorb(collateral, a.taken, a.cost);
+        uint256[] memory debts = vault.settle(collateral, a.fills, 0, address(buffer), address(buffer), receiver, "");
+        for (uint256 i; i < debts.length; ++i) {
+            _requireNotToxic(a.priceE36, a.fills[i], states[i], debts[i]);
         }
     }
 
-    function _settleTakeOver(
-        address collateral,
-        IVault.Fill memory fill,
-        uint256 priceE36,
+    /// @dev Sizes one position and books it in `a`. `state` comes back without what the keeper is paid.
+    function _absorbOne(
+        Absorption memory a,
+        Reading memory r,
+        address owner,
         IVault.PositionState memory state
-    ) internal {
-        ILiquidityBuffer buffer = ILiquidityBuffer(vault.buffer());
-        buffer.takeOver(collateral, fill.collateral, fill.repaid);
-        IVault.Fill[] memory fills = new IVault.Fill[](1);
-        fills[0] = fill;
-        uint256[] memory debts = vault.settle(collateral, fills, 0, address(buffer), address(buffer), "");
-        _requireNotToxic(priceE36, fill, state, debts[0]);
+    ) internal returns (AbsorbRefusal refusal) {
+        refusal = _absorbRefusal(a, r, state);
+        if (refusal != AbsorbRefusal.None) return refusal;
+        uint256 gasUnits = a.count == 0 ? KeeperPay.ABSORB_GAS : KeeperPay.ABSORB_MORE_GAS;
+        uint256 pay = _payFor(gasUnits, r.collateral, a.priceE36, state.collateral, state.debt);
+        // sized as the full pay leaves it; a part of it is paid for its part
+        state.collateral -= pay;
+        (IVault.Fill memory fill, uint256 wanted, uint256 ltvWad) = _absorbSize(a, r, state);
+        // a unit of collateral is worth more than what is left
+        if (fill.collateral == 0) return AbsorbRefusal.BufferFull;
+        (fill.owner, fill.pay) = (owner, Math.fullMulDiv(pay, fill.collateral, wanted));
+        state.collateral += pay - fill.pay;
+
+        a.fills[a.count++] = fill;
+        a.taken += fill.collateral;
+        a.cost += fill.repaid;
+        a.cash -= fill.repaid;
+        a.room -= fill.collateral;
+        emit Absorbed(r.collateral, owner, msg.sender, fill.collateral, fill.repaid, a.priceE36, ltvWad, fill.pay);
     }
 
-    /// @dev The bounty stays noted, so that cancelling and starting again earns no second one.
-    function _end(address collateral, address owner, End end) internal {
-        Auction storage auction_ = _auction[collateral][owner];
-        (auction_.startedAt, auction_.premiumWad, auction_.discountWad, auction_.filledAt) = (0, 0, 0, 0);
-        --_lane[collateral].auctions;
-        emit AuctionEnded(collateral, owner, end);
+    /// @dev Writes what a call saw of a market, and its cursor. What needs no writing is left alone.
+    function _note(Reading memory r) internal {
+        Lane storage lane_ = _lane[r.collateral];
+        if (r.observed) {
+            lane_.emaE36 = uint216(r.emaE36);
+            lane_.diverged = r.diverged;
+            _see(lane_, r.priceE36);
+        }
+        lane_.cursorWad = uint96(r.cursorWad);
+        if (r.refreshed) _setRate(r.collateral, r.priceE36, r.depth, r.ratePerHour);
     }
 
-    /// @dev Notes the price. The average weighs each price by how long it was the last one seen, so that the first look
-    /// after a sudden fall still remembers the price before it.
-    function _observe(Lane storage lane_, LaneParameters storage parameters, uint256 priceE36) internal {
-        if (lane_.observedAt != block.timestamp) lane_.emaE36 = uint216(_ema(lane_, parameters.emaPeriod));
+    /// @dev The average weighs each price by how long it was the last one seen, so that the first look after a sudden fall
+    /// still remembers the price before it.
+    function _see(Lane storage lane_, uint256 priceE36) internal {
+        if (block.timestamp - lane_.observedAt > WATCH_GAP) lane_.watchedSince = uint40(block.timestamp);
         (lane_.lastPriceE36, lane_.observedAt) = (priceE36.toUint216(), uint40(block.timestamp));
     }
 
-    /// @dev The bounty of a start in collateral. Whoever pays it notes when.
-    function _bounty(
-        Auction storage auction_,
-        LaneParameters storage parameters,
-        uint256 priceE36,
-        uint256 ltvWad,
-        IVault.PositionState memory state
-    ) internal view returns (uint256 bounty) {
-        // without equity it would be the lenders' money
-        if (ltvWad >= WAD) return 0;
-        // once a period: a price that swings about the threshold is no income
-        if (auction_.bountyAt != 0 && block.timestamp < auction_.bountyAt + parameters.maxAuctionDuration) return 0;
-        uint256 assets = parameters.tip + (state.debt * parameters.chipBps) / BPS;
-        uint256 equity =
-            state.collateral - Math.min(state.collateral, Math.fullMulDivUp(state.debt, PRICE_SCALE, priceE36));
-        bounty = Math.min(
-            Math.fullMulDiv(assets, PRICE_SCALE, priceE36),
-            // all of the equity would leave a position that rounding can make insolvent
-            Math.min(state.collateral / BOUNTY_DIVISOR, equity / 2)
+    function _setRate(address collateral, uint256 priceE36, uint256 depth, uint256 rate) internal {
+        Lane storage lane_ = _lane[collateral];
+        lane_.ratePerHour = uint104(rate);
+        lane_.syncedAt = uint32(block.timestamp);
+        emit Synced(collateral, depth, rate);
+        // V7: the book can't outgrow the venue. Where the product is beyond measure, so is the ceiling
+        vault.setLaneCeiling(
+            collateral,
+            Math.saturatingMul(rate * _parameters[collateral].clearHours, priceE36) / PRICE_SCALE
         );
     }
 
     // ------------------------------------------------------------------------------------------ internal views
 
-    function _requireLane(address collateral) internal view {
-        if (_lane[collateral].ratePerHour == 0) revert LaneNotSet(collateral);
-    }
-
-    /// @dev A1: a fill or take-over lowers the LTV, unless there was no equity left to save.
+    /// @dev A1: a fill or an absorption lowers the LTV, unless there was no equity left to save.
     function _requireNotToxic(
         uint256 priceE36,
         IVault.Fill memory fill,
@@ -397,91 +414,139 @@ contract AuctionHouse is IAuctionHouse, AccessManaged, ReentrancyGuardTransient 
         }
     }
 
+    /// @dev The market and the positions of `owners` as of now. `look`: observe the price whether or not that is due, and
+    /// leave the rate to the caller.
     function _read(
         address collateral,
-        address owner
-    ) internal view returns (uint256 priceE36, uint256 lltvWad, uint256 minDebt, IVault.PositionState memory state) {
-        address[] memory owners = new address[](1);
-        owners[0] = owner;
-        IVault.PositionState[] memory states;
-        (priceE36, lltvWad, minDebt, states) = vault.snapshot(collateral, owners);
-        lltvWad *= WAD_PER_BPS;
-        state = states[0];
-    }
-
-    /// @dev A start is good for `maxAuctionDuration`, and only while the position was not made riskier since.
-    function _runs(
-        Auction storage auction_,
-        LaneParameters storage parameters,
-        uint256 riskAt
-    ) internal view returns (bool) {
-        uint256 startedAt = auction_.startedAt;
-        return startedAt != 0 && riskAt < startedAt && block.timestamp <= startedAt + parameters.maxAuctionDuration;
-    }
-
-    function _openSale(
-        address collateral,
-        Order[] memory orders
-    ) internal view returns (Sale memory sale, IVault.PositionState[] memory states) {
+        address[] memory owners,
+        bool look
+    ) internal view returns (Reading memory r, IVault.PositionState[] memory states) {
         Lane storage lane_ = _lane[collateral];
         LaneParameters storage parameters = _parameters[collateral];
-        sale.collateral = collateral;
-        uint256 cursorWad = lane_.cursorWad;
-        sale.ratePerHour = lane_.ratePerHour;
-        if (sale.ratePerHour == 0) revert LaneNotSet(collateral);
-        uint256 maxPremiumWad = parameters.maxPremiumBps * WAD_PER_BPS;
-        sale.slopeWad = parameters.slopeWad;
-        sale.maxDiscountWad = parameters.maxDiscountBps * WAD_PER_BPS;
-        sale.maxFeeWad = parameters.liquidationFeeBps * WAD_PER_BPS;
-        sale.targetLtvWad = parameters.targetLtvBps * WAD_PER_BPS;
-        sale.absorbLtvWad = parameters.absorbLtvBps * WAD_PER_BPS;
-        sale.maxAuctionDuration = parameters.maxAuctionDuration;
-        sale.laneAgeWad = GradualAuction.laneAge(
-            cursorWad,
-            GradualAuction.longestAge(maxPremiumWad, sale.maxDiscountWad, sale.slopeWad)
-        );
-        address[] memory owners = new address[](orders.length);
-        for (uint256 i; i < orders.length; ++i) {
-            owners[i] = orders[i].owner;
+        r.collateral = collateral;
+        r.cursorWad = lane_.cursorWad;
+        r.ratePerHour = lane_.ratePerHour;
+        if (r.ratePerHour == 0) revert LaneNotSet(collateral);
+        (r.priceE36, r.lltvWad, r.minDebt, states) = vault.snapshot(collateral, owners);
+        r.lltvWad *= WAD_PER_BPS;
+
+        uint256 observedAt = lane_.observedAt;
+        r.emaE36 = _ema(lane_, parameters.emaPeriod);
+        r.observed = look || r.priceE36 != lane_.lastPriceE36 || block.timestamp >= observedAt + OBSERVE_INTERVAL;
+        r.diverged = r.observed ? _asksGuard(parameters) : lane_.diverged;
+        r.premiumWad = _premium(parameters, r);
+        (r.isOpen, r.laneAgeWad) = _age(parameters, r.cursorWad);
+        if (!look && block.timestamp >= uint256(lane_.syncedAt) + SYNC_INTERVAL) {
+            bool readable;
+            (readable, r.depth) = _tryDepth(parameters.depthOracle);
+            if (readable) (r.ratePerHour, r.refreshed) = _refreshedRate(lane_, parameters, r.depth);
         }
-        (sale.priceE36, sale.lltvWad, sale.minDebt, states) = vault.snapshot(collateral, owners);
-        sale.lltvWad *= WAD_PER_BPS;
     }
 
-    /// @dev `whole` when the quantity is all that the position has to sell. Remembers in `sale` what it asks the buffer.
-    function _quote(
-        Sale memory sale,
-        Auction memory auction_,
-        IVault.PositionState memory state,
-        uint256 want
-    ) internal view returns (Quote memory q, uint256 discountWad, uint256 ratePerHour, bool whole) {
-        q.priceE36 = sale.priceE36;
-        q.ltvWad = state.collateral.ltvWadUp(state.debt, sale.priceE36);
-        q.refusal = _refusal(sale, auction_.startedAt, state.riskAt, q.ltvWad);
-        if (q.refusal != Refusal.None) return (q, 0, 0, false);
+    function _asksGuard(LaneParameters storage parameters) internal view returns (bool) {
+        return address(parameters.guard) != address(0) && parameters.guard.diverged();
+    }
 
-        uint256 feeWad;
-        (discountWad, feeWad, ratePerHour) = _terms(sale, auction_, q.ltvWad);
-        GradualAuction.Head memory h = GradualAuction.head(
-            ratePerHour,
-            sale.slopeWad,
-            sale.laneAgeWad,
-            (block.timestamp - auction_.startedAt) * WAD,
-            auction_.premiumWad,
-            discountWad
+    function _premium(LaneParameters storage parameters, Reading memory r) internal view returns (uint256) {
+        uint256 widestWad = parameters.maxPremiumBps * WAD_PER_BPS;
+        // in doubt, nothing is sold cheaply
+        if (r.diverged) return widestWad;
+        uint256 premiumWad = Math.zeroFloorSub(Math.fullMulDiv(r.emaE36, WAD, r.priceE36), WAD);
+        return Math.clamp(premiumWad, parameters.minPremiumBps * WAD_PER_BPS, widestWad);
+    }
+
+    /// @dev Whether a lane with this cursor is open, and a_L.
+    function _age(LaneParameters storage parameters, uint256 cursorWad) internal view returns (bool, uint256) {
+        uint256 longestAgeWad = GradualAuction.longestAge(
+            parameters.maxPremiumBps * WAD_PER_BPS,
+            parameters.maxDiscountBps * WAD_PER_BPS,
+            parameters.slopeWad
         );
-        q.multipleWad = h.multipleWad;
-        q.available = h.available;
+        bool open_ = block.timestamp * WAD <= cursorWad + longestAgeWad + parameters.idleTime * WAD;
+        return (open_, GradualAuction.laneAge(cursorWad, longestAgeWad));
+    }
+
+    /// @dev Starving the call of gas to keep an old rate pays nobody: what is left after it, a 64th, is not enough to
+    /// finish an `open`, a buy or an absorption.
+    function _tryDepth(IDepthOracle oracle) internal view returns (bool, uint256) {
+        try oracle.depth() returns (uint256 depth) {
+            return (true, depth);
+        } catch {
+            return (false, 0);
+        }
+    }
+
+    /// @dev The rate that the depth asks for: down at once, up twofold an hour at most, so that liquidity that was added a
+    /// moment ago can't open the lane. Time whose growth rounds to nothing goes on counting: then nothing is refreshed.
+    function _refreshedRate(
+        Lane storage lane_,
+        LaneParameters storage parameters,
+        uint256 depth
+    ) internal view returns (uint256 rate, bool refreshed) {
+        uint256 old = lane_.ratePerHour;
+        rate = _boundedRate(parameters, depth);
+        if (rate <= old) return (rate, true);
+        uint256 hoursWad = ((block.timestamp - lane_.syncedAt) * WAD) / GradualAuction.HOUR;
+        uint256 growthWad = uint256(Math.expWad(int256((Math.min(hoursWad, 24 * WAD) * LN2_WAD) / WAD)));
+        rate = Math.min(rate, Math.fullMulDiv(old, growthWad, WAD));
+        refreshed = rate != old;
+    }
+
+    /// @dev depth moves the price by 1 %, so that `paceBps` an hour is depth · paceBps / 100.
+    function _boundedRate(LaneParameters storage parameters, uint256 depth) internal view returns (uint256) {
+        return
+            Math.clamp(
+                Math.fullMulDiv(Math.min(depth, type(uint128).max), parameters.paceBps, 100),
+                parameters.minRatePerHour,
+                parameters.maxRatePerHour
+            );
+    }
+
+    function _ema(Lane storage lane_, uint256 period) internal view returns (uint256) {
+        (uint256 lastPriceE36, uint256 observedAt) = (lane_.lastPriceE36, lane_.observedAt);
+        if (observedAt == block.timestamp) return lane_.emaE36;
+        uint256 keptWad = uint256(Math.expWad(-int256(((block.timestamp - observedAt) * WAD) / period)));
+        return Math.fullMulDiv(lane_.emaE36, keptWad, WAD) + Math.fullMulDiv(lastPriceE36, WAD - keptWad, WAD);
+    }
+
+    /// @dev What a buy does. Remembers in `r` whether the buffer is full.
+    function _quote(
+        Reading memory r,
+        Order memory order,
+        IVault.PositionState memory state
+    ) internal view returns (Quote memory q, Terms memory t) {
+        q.priceE36 = r.priceE36;
+        q.ltvWad = state.collateral.ltvWadUp(state.debt, r.priceE36);
+        q.refusal = _refusal(r, state.riskAt, q.ltvWad);
+        if (q.refusal != Refusal.None) return (q, t);
+
+        LaneParameters storage parameters = _parameters[r.collateral];
+        t = _terms(r, parameters, order.owner, q.ltvWad);
+        GradualAuction.Head memory h = GradualAuction.head(
+            t.ratePerHour,
+            parameters.slopeWad,
+            r.laneAgeWad,
+            r.premiumWad,
+            t.discountWad
+        );
+        (q.multipleWad, q.available) = (h.multipleWad, h.available);
         if (h.available == 0) {
             q.refusal = Refusal.LaneEmpty;
-            return (q, 0, 0, false);
+            return (q, t);
         }
 
-        uint256 most = _mostToSell(sale, h, sale.targetLtvWad, state, feeWad);
-        q.collateral = Math.min(Math.min(want, h.available), most);
-        whole = q.collateral == most;
-        q.cost = h.cost(sale.priceE36, q.collateral);
-        q.repaid = Math.min(Math.fullMulDiv(q.cost, WAD, WAD + feeWad), state.debt);
+        uint256 most = h.most(
+            r.priceE36,
+            state.collateral,
+            state.debt,
+            parameters.targetLtvBps * WAD_PER_BPS,
+            t.feeWad,
+            r.minDebt
+        );
+        q.collateral = Math.min(Math.min(order.maxCollateral, h.available), most);
+        t.whole = q.collateral == most;
+        q.cost = h.cost(r.priceE36, q.collateral);
+        q.repaid = Math.min(Math.fullMulDiv(q.cost, WAD, WAD + t.feeWad), state.debt);
         if (_isTooSmall(q, state)) q.refusal = Refusal.TooSmall;
     }
 
@@ -493,206 +558,156 @@ contract AuctionHouse is IAuctionHouse, AccessManaged, ReentrancyGuardTransient 
         return !state.collateral.isLtvLower(state.debt, state.collateral - q.collateral, state.debt - q.repaid + 2);
     }
 
-    function _refusal(
-        Sale memory sale,
-        uint256 startedAt,
-        uint256 riskAt,
-        uint256 ltvWad
-    ) internal view returns (Refusal) {
-        // a buyer can't skip the premium
-        if (startedAt == 0) return Refusal.NotStarted;
-        // an old start says nothing of today's price
-        if (block.timestamp > startedAt + sale.maxAuctionDuration) return Refusal.Expired;
-        // nor of a position that has changed
-        if (riskAt >= startedAt) return Refusal.Enlarged;
-        // A5: only what can't pay is sold
-        if (ltvWad <= sale.lltvWad) return Refusal.Healthy;
+    function _refusal(Reading memory r, uint256 riskAt, uint256 ltvWad) internal view returns (Refusal) {
+        // A9: a lane that is closed sells nothing
+        if (!r.isOpen) return Refusal.LaneClosed;
+        // a position can't be enlarged and liquidated in one block, by whatever price
+        if (riskAt == block.timestamp) return Refusal.Enlarged;
+        // A5: only an unhealthy position is sold
+        if (ltvWad <= r.lltvWad) return Refusal.Healthy;
+        if (ltvWad < WAD) return Refusal.None;
+        if (r.buffer == BufferState.Unknown) {
+            (uint256 cash, uint256 room) = ILiquidityBuffer(vault.buffer()).capacity(r.collateral);
+            r.buffer = _isFull(cash, room, r.priceE36, r.minDebt) ? BufferState.Full : BufferState.HasRoom;
+        }
         // without equity the buffer pays the lenders more than a buyer would
-        if (ltvWad >= WAD && !_isBufferFull(sale)) return Refusal.Insolvent;
-        return Refusal.None;
+        return r.buffer == BufferState.Full ? Refusal.None : Refusal.Insolvent;
     }
 
     /// @dev Discount and fee together stay within β·(1 − LTV), β = 1/2, so that no fill can raise the LTV. The discount
-    /// comes first: a buyer matters more than the fee. Past `absorbLtv` with a full buffer the lane lets out more.
+    /// comes first: a buyer matters more than the fee. The LTV stands in for a clock of the position: one that has just
+    /// turned unhealthy is not sold at the discount of a lane that is old already.
     function _terms(
-        Sale memory sale,
-        Auction memory auction_,
+        Reading memory r,
+        LaneParameters storage parameters,
+        address owner,
         uint256 ltvWad
-    ) internal view returns (uint256 discountWad, uint256 feeWad, uint256 ratePerHour) {
-        ratePerHour = sale.ratePerHour;
-        if (ltvWad >= sale.absorbLtvWad && _isBufferFull(sale)) {
-            LaneParameters storage parameters = _parameters[sale.collateral];
-            ratePerHour = (ratePerHour * parameters.stressPaceBps) / parameters.paceBps;
-        }
-        if (ltvWad >= WAD) return (sale.maxDiscountWad, 0, ratePerHour);
+    ) internal view returns (Terms memory t) {
+        uint256 overWad = Math.min(ltvWad, WAD) - r.lltvWad;
+        uint256 xWad = (overWad * WAD) / (WAD - r.lltvWad);
+        t.ratePerHour = Math.fullMulDiv(r.ratePerHour, WAD + (parameters.urgency * xWad * xWad) / WAD, WAD);
+        t.discountWad = parameters.maxDiscountBps * WAD_PER_BPS;
+        if (ltvWad >= WAD) return t;
+
         uint256 allowanceWad = (WAD - ltvWad) / 2;
-        discountWad = Math.min(sale.maxDiscountWad, allowanceWad);
+        uint256 widestWad = Math.min(t.discountWad, parameters.firstDiscountBps * WAD_PER_BPS + overWad);
+        t.discountWad = Math.min(widestWad, allowanceWad);
         // A6: within a block an earlier fill's lower LTV makes nothing cheaper. Longer, a dust bought at the worst LTV
         // would hold the discount down for everybody
-        if (auction_.filledAt == block.timestamp) discountWad = Math.min(discountWad, auction_.discountWad);
-        feeWad = Math.min(sale.maxFeeWad, allowanceWad - discountWad);
-    }
-
-    /// @dev What brings the position to its target LTV, or closes it where less than `minDebt` would be left.
-    function _mostToSell(
-        Sale memory sale,
-        GradualAuction.Head memory h,
-        uint256 targetLtvWad,
-        IVault.PositionState memory state,
-        uint256 feeWad
-    ) internal pure returns (uint256 most) {
-        for (uint256 i; i < 2; ++i) {
-            most = h.quantityToTarget(sale.priceE36, state.collateral, state.debt, targetLtvWad, feeWad);
-            if (targetLtvWad == 0) most = _roundUpToClose(most);
-            if (most >= state.collateral) return state.collateral;
-            if (targetLtvWad == 0 || !_leavesDust(sale, state.collateral - most, targetLtvWad)) return most;
-            targetLtvWad = 0;
+        if (_lane[r.collateral].boundAt == uint24(block.timestamp)) {
+            Ratchet storage ratchet_ = _ratchet[r.collateral][owner];
+            if (ratchet_.filledAt == block.timestamp) t.discountWad = Math.min(t.discountWad, ratchet_.discountWad);
         }
+        t.bound = t.discountWad < widestWad;
+        t.feeWad = Math.min(parameters.liquidationFeeBps * WAD_PER_BPS, allowanceWad - t.discountWad);
     }
 
-    function _leavesDust(Sale memory sale, uint256 collateral, uint256 targetLtvWad) internal pure returns (bool) {
-        return Math.fullMulDiv(collateral.valueDown(sale.priceE36), targetLtvWad, WAD) < sale.minDebt;
-    }
-
-    /// @dev A hair more than the exact quantity, so that closing leaves no last unit of debt.
-    function _roundUpToClose(uint256 quantity) internal pure returns (uint256) {
-        return quantity + quantity / 1e15 + 1;
-    }
-
-    /// @dev Sizes `t` and takes its bounty out of `state`, or drops the bounty where the buffer has no cash or room for all that
-    /// is to be taken over then. A part earns nothing: it would use up the bounty that has the rest put in auction.
-    function _sizeTakeOver(
-        TakeOver memory t,
-        address collateral,
-        uint256 priceE36,
-        uint256 minDebt,
+    function _absorbRefusal(
+        Absorption memory a,
+        Reading memory r,
         IVault.PositionState memory state
-    ) internal view {
-        state.collateral -= t.bounty;
-        // as the bounty leaves it: at the old LTV the take-over could be toxic where there is next to no equity
-        t.ltvWad = state.collateral.ltvWadUp(state.debt, priceE36);
-        (t.collateral, t.cost, t.whole) = _takeOverSize(
-            collateral,
-            _parameters[collateral],
-            priceE36,
-            t.ltvWad,
-            minDebt,
-            state
-        );
-        if (t.bounty != 0 && !t.whole) {
-            state.collateral += t.bounty;
-            t.bounty = 0;
-            _sizeTakeOver(t, collateral, priceE36, minDebt, state);
-        }
+    ) internal view returns (AbsorbRefusal) {
+        uint256 ltvWad = state.collateral.ltvWadUp(state.debt, r.priceE36);
+        // A5: only an unhealthy position is absorbed
+        if (ltvWad <= r.lltvWad) return AbsorbRefusal.Healthy;
+        // the lane comes first: the buffer absorbs what is urgent
+        if (ltvWad < _parameters[r.collateral].absorbLtvBps * WAD_PER_BPS) return AbsorbRefusal.BelowAbsorbLtv;
+        // a position can't be enlarged and liquidated in one block, by whatever price
+        if (state.riskAt == block.timestamp) return AbsorbRefusal.Enlarged;
+        // nobody's equity is written off by a price that is in doubt
+        if (ltvWad < WAD && state.collateral.ltvWadUp(state.debt, a.priceE36) >= WAD) return AbsorbRefusal.Diverged;
+        if (_isFull(a.cash, a.room, a.priceE36, r.minDebt)) return AbsorbRefusal.BufferFull;
+        return AbsorbRefusal.None;
     }
 
-    function _takeOverSize(
-        address collateral,
-        LaneParameters storage parameters,
-        uint256 priceE36,
-        uint256 ltvWad,
-        uint256 minDebt,
+    /// @dev What the buffer absorbs of a position and for what, and what it would if it had cash and room for all of it.
+    function _absorbSize(
+        Absorption memory a,
+        Reading memory r,
         IVault.PositionState memory state
-    ) internal view returns (uint256 taken, uint256 cost, bool whole) {
+    ) internal view returns (IVault.Fill memory fill, uint256 wanted, uint256 ltvWad) {
+        LaneParameters storage parameters = _parameters[r.collateral];
         uint256 multipleWad = WAD;
+        ltvWad = state.collateral.ltvWadUp(state.debt, a.priceE36);
+        wanted = state.collateral;
         if (ltvWad < WAD) {
             multipleWad -= Math.min(parameters.absorbDiscountBps * WAD_PER_BPS, (WAD - ltvWad) / 2);
-            Sale memory sale;
-            sale.priceE36 = priceE36;
-            sale.minDebt = minDebt;
-            // a head that is flat throughout is a fixed price
-            GradualAuction.Head memory h = GradualAuction.Head(multipleWad, type(uint112).max, type(uint192).max, 1, 1);
-            taken = _mostToSell(sale, h, parameters.targetLtvBps * WAD_PER_BPS, state, 0);
-        } else {
-            taken = state.collateral;
+            wanted = GradualAuction.fixedPrice(multipleWad).most(
+                a.priceE36,
+                state.collateral,
+                state.debt,
+                parameters.targetLtvBps * WAD_PER_BPS,
+                0,
+                r.minDebt
+            );
         }
-        (uint256 cash, uint256 room) = ILiquidityBuffer(vault.buffer()).capacity(collateral);
-        // the lane goes on without it, at `stressPace`
-        if (_isFull(cash, room, priceE36, minDebt)) revert BufferFull(collateral);
-        whole = taken <= room;
-        taken = Math.min(taken, room);
-        cost = Math.min(Math.fullMulDivUp(taken * multipleWad, priceE36, 1e54), state.debt);
-        if (cost > cash) {
-            taken = Math.min(taken, Math.fullMulDiv(cash, PRICE_SCALE, Math.fullMulDivUp(priceE36, multipleWad, WAD)));
-            cost = Math.min(Math.fullMulDivUp(taken * multipleWad, priceE36, 1e54), cash);
-            whole = false;
+        fill.collateral = Math.min(wanted, a.room);
+        fill.repaid = Math.min(_costAt(multipleWad, a.priceE36, fill.collateral), state.debt);
+        if (fill.repaid > a.cash) {
+            uint256 unitPrice = Math.fullMulDivUp(a.priceE36, multipleWad, WAD);
+            fill.collateral = Math.min(fill.collateral, Math.fullMulDiv(a.cash, PRICE_SCALE, unitPrice));
+            fill.repaid = Math.min(_costAt(multipleWad, a.priceE36, fill.collateral), a.cash);
         }
-        // a unit of collateral is worth more than what is left
-        if (taken == 0) revert BufferFull(collateral);
     }
 
-    function _isBufferFull(Sale memory sale) internal view returns (bool) {
-        if (sale.buffer == BufferState.Unknown) {
-            (uint256 cash, uint256 room) = ILiquidityBuffer(vault.buffer()).capacity(sale.collateral);
-            bool full = _isFull(cash, room, sale.priceE36, sale.minDebt);
-            sale.buffer = full ? BufferState.Full : BufferState.HasRoom;
-        }
-        return sale.buffer == BufferState.Full;
+    function _costAt(uint256 multipleWad, uint256 priceE36, uint256 quantity) internal pure returns (uint256) {
+        return Math.fullMulDivUp(quantity * multipleWad, priceE36, PRICE_WAD_SCALE);
     }
 
-    /// @dev Full is what can't take over even the smallest position.
+    /// @dev Full is what can't absorb even the smallest position.
     function _isFull(uint256 cash, uint256 room, uint256 priceE36, uint256 minDebt) internal pure returns (bool) {
         return Math.min(cash, room.valueDown(priceE36)) < Math.max(minDebt, 1);
     }
 
-    function _premium(
-        Lane storage lane_,
-        LaneParameters storage parameters,
-        uint256 priceE36
-    ) internal view returns (uint256) {
-        uint256 widest = parameters.maxPremiumBps * WAD_PER_BPS;
-        // in doubt, nothing is sold cheaply
-        if (address(parameters.guard) != address(0) && parameters.guard.diverged()) return widest;
-        uint256 ratioWad = Math.fullMulDiv(lane_.emaE36, WAD, priceE36);
-        uint256 premiumWad = Math.zeroFloorSub(ratioWad, WAD);
-        return Math.clamp(premiumWad, parameters.minPremiumBps * WAD_PER_BPS, widest);
-    }
-
-    function _ema(Lane storage lane_, uint256 period) internal view returns (uint256) {
-        (uint256 lastPriceE36, uint256 observedAt) = (lane_.lastPriceE36, lane_.observedAt);
-        uint256 keptWad = uint256(Math.expWad(-int256(((block.timestamp - observedAt) * WAD) / period)));
-        return Math.fullMulDiv(lane_.emaE36, keptWad, WAD) + Math.fullMulDiv(lastPriceE36, WAD - keptWad, WAD);
-    }
-
-    /// @dev depth moves the price by 1 %, so that `paceBps` an hour is depth · paceBps / 100.
-    function _boundedRate(LaneParameters memory parameters, uint256 depth) internal pure returns (uint256) {
-        return
-            Math.clamp(
-                Math.fullMulDiv(Math.min(depth, type(uint128).max), parameters.paceBps, 100),
-                parameters.minRatePerHour,
-                parameters.maxRatePerHour
-            );
-    }
-
-    /// @dev The bounds within which `GradualAuction` can't overflow and no fill can be toxic, whatever is set.
-    function _requireBounds(LaneParameters calldata p, uint256 lltvBps) internal pure {
-        if (p.slopeWad < 1e12 || p.slopeWad > 1e16) revert BadParameter("slopeWad");
-        if (p.minPremiumBps > p.maxPremiumBps) revert BadParameter("minPremiumBps");
-        if (p.maxPremiumBps > 2000) revert BadParameter("maxPremiumBps");
-        if (p.targetLtvBps == 0 || p.targetLtvBps >= lltvBps) revert BadParameter("targetLtvBps");
-        if (p.absorbLtvBps <= lltvBps || p.absorbLtvBps >= BPS) revert BadParameter("absorbLtvBps");
-        // β·(1 − LTV) with β = 1/2 must have room for both where positions come in, and at the take-over
-        if (2 * (uint256(p.maxDiscountBps) + p.liquidationFeeBps) > BPS - lltvBps) {
-            revert BadParameter("maxDiscountBps");
+    /// @dev The lower of the oracle's and the borrow oracle's price; the oracle's where there is no other.
+    function _lowerPrice(address collateral, uint256 priceE36) internal view returns (uint256) {
+        try vault.market(collateral).borrowOracle.price() returns (uint256 otherE36) {
+            return otherE36 == 0 ? priceE36 : Math.min(priceE36, otherE36);
+        } catch {
+            return priceE36;
         }
-        if (2 * uint256(p.absorbDiscountBps) > BPS - p.absorbLtvBps) revert BadParameter("absorbDiscountBps");
-        if (p.paceBps == 0 || p.paceBps > BPS) revert BadParameter("paceBps");
-        if (p.stressPaceBps < p.paceBps || p.stressPaceBps > BPS) revert BadParameter("stressPaceBps");
-        if (p.chipBps > 100) revert BadParameter("chipBps");
-        uint256 longestAgeWad = GradualAuction.longestAge(
-            p.maxPremiumBps * WAD_PER_BPS,
-            p.maxDiscountBps * WAD_PER_BPS,
-            p.slopeWad
-        );
-        if (longestAgeWad == 0 || longestAgeWad > 1 days * WAD) revert BadParameter("slopeWad");
-        if (p.maxAuctionDuration * WAD < longestAgeWad || p.maxAuctionDuration > 7 days) {
-            revert BadParameter("maxAuctionDuration");
+    }
+
+    /// @dev A keeper's pay in collateral of a position, rounded down.
+    function _payFor(
+        uint256 gasUnits,
+        address collateral,
+        uint256 priceE36,
+        uint256 held,
+        uint256 debt
+    ) internal view returns (uint256 pay) {
+        uint256 capBps = _pay.capBps;
+        if (capBps == 0) return 0;
+        pay = KeeperPay.inWei(gasUnits, _pay.feeCap, _pay.tip, _pay.marginBps);
+        if (collateral != _pay.wrappedNative) pay = Math.fullMulDiv(pay, _nativePriceE36(), priceE36);
+        pay = Math.min(pay, KeeperPay.mostOf(held, debt, priceE36, capBps));
+    }
+
+    /// @dev Loan asset for a wei. A dead feed pays nobody and stops nothing.
+    function _nativePriceE36() internal view returns (uint256) {
+        IOracle oracle = _pay.nativeOracle;
+        if (address(oracle) == address(0)) return 0;
+        try oracle.price() returns (uint256 priceE36) {
+            return priceE36;
+        } catch {
+            return 0;
         }
-        if (p.absorbDelay > p.maxAuctionDuration) revert BadParameter("absorbDelay");
-        if (p.emaPeriod < 1 minutes || p.emaPeriod > 1 days) revert BadParameter("emaPeriod");
-        if (p.minRatePerHour == 0 || p.minRatePerHour > p.maxRatePerHour) revert BadParameter("minRatePerHour");
-        if (p.maxRatePerHour > type(uint104).max) revert BadParameter("maxRatePerHour");
-        if (address(p.depthOracle) == address(0)) revert ZeroAddress();
+    }
+
+    /// @dev Each position is priced against its state before the call: a second fill would sell it past its target.
+    function _requireDistinct(address[] memory owners) internal pure {
+        for (uint256 i = 1; i < owners.length; ++i) {
+            for (uint256 j; j < i; ++j) {
+                if (owners[i] == owners[j]) revert DuplicateOrder(owners[i]);
+            }
+        }
+    }
+
+    function _cut(IVault.Fill[] memory fills, uint256 count) internal pure returns (IVault.Fill[] memory) {
+        assembly ("memory-safe") {
+            mstore(fills, count)
+        }
+        return fills;
     }
 
     // ------------------------------------------------------------------------------------------------- views
@@ -703,10 +718,49 @@ contract AuctionHouse is IAuctionHouse, AccessManaged, ReentrancyGuardTransient 
         address owner,
         uint256 maxCollateral
     ) external view override returns (Quote memory q) {
-        Order[] memory orders = new Order[](1);
-        orders[0] = Order(owner, maxCollateral);
-        (Sale memory sale, IVault.PositionState[] memory states) = _openSale(collateral, orders);
-        (q, , , ) = _quote(sale, _auction[collateral][owner], states[0], maxCollateral);
+        address[] memory owners = new address[](1);
+        owners[0] = owner;
+        (Reading memory r, IVault.PositionState[] memory states) = _read(collateral, owners, false);
+        (q, ) = _quote(r, Order(owner, maxCollateral), states[0]);
+    }
+
+    /// @inheritdoc IAuctionHouse
+    function laneState(address collateral) external view override returns (LaneState memory) {
+        (Reading memory r, ) = _read(collateral, new address[](0), false);
+        return LaneState(r.isOpen, r.diverged, r.priceE36, r.emaE36, r.premiumWad, r.ratePerHour, r.laneAgeWad);
+    }
+
+    /// @inheritdoc IAuctionHouse
+    function isOpen(address collateral) external view override returns (bool open_) {
+        if (_lane[collateral].ratePerHour == 0) return false;
+        (open_, ) = _age(_parameters[collateral], _lane[collateral].cursorWad);
+    }
+
+    /// @inheritdoc IAuctionHouse
+    function ratePerHour(address collateral) external view override returns (uint256 rate) {
+        Lane storage lane_ = _lane[collateral];
+        rate = lane_.ratePerHour;
+        if (rate == 0 || block.timestamp < uint256(lane_.syncedAt) + SYNC_INTERVAL) return rate;
+        LaneParameters storage parameters = _parameters[collateral];
+        (bool readable, uint256 depth) = _tryDepth(parameters.depthOracle);
+        if (readable) (rate, ) = _refreshedRate(lane_, parameters, depth);
+    }
+
+    /// @inheritdoc IAuctionHouse
+    function ema(address collateral) external view override returns (uint256) {
+        if (_lane[collateral].ratePerHour == 0) revert LaneNotSet(collateral);
+        return _ema(_lane[collateral], _parameters[collateral].emaPeriod);
+    }
+
+    /// @inheritdoc IAuctionHouse
+    function payInLoanAsset(uint256 gasUnits) external view override returns (uint256) {
+        if (_pay.capBps == 0) return 0;
+        return
+            Math.fullMulDiv(
+                KeeperPay.inWei(gasUnits, _pay.feeCap, _pay.tip, _pay.marginBps),
+                _nativePriceE36(),
+                PRICE_SCALE
+            );
     }
 
     /// @inheritdoc IAuctionHouse
@@ -715,26 +769,17 @@ contract AuctionHouse is IAuctionHouse, AccessManaged, ReentrancyGuardTransient 
     }
 
     /// @inheritdoc IAuctionHouse
-    function isRunning(address collateral) external view override returns (bool) {
-        Lane storage lane_ = _lane[collateral];
-        return
-            lane_.auctions != 0 &&
-            block.timestamp <= uint256(lane_.startedAt) + _parameters[collateral].maxAuctionDuration;
-    }
-
-    /// @inheritdoc IAuctionHouse
     function laneParameters(address collateral) external view override returns (LaneParameters memory) {
         return _parameters[collateral];
     }
 
     /// @inheritdoc IAuctionHouse
-    function auction(address collateral, address owner) external view override returns (Auction memory) {
-        return _auction[collateral][owner];
+    function payParameters() external view override returns (PayParameters memory) {
+        return _pay;
     }
 
     /// @inheritdoc IAuctionHouse
-    function ema(address collateral) external view override returns (uint256) {
-        _requireLane(collateral);
-        return _ema(_lane[collateral], _parameters[collateral].emaPeriod);
+    function ratchet(address collateral, address owner) external view override returns (Ratchet memory) {
+        return _ratchet[collateral][owner];
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-pragma solidity ^0.8.24;
+pragma solidity 0.8.30;
 
 import { AccessManaged } from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
 import { ERC20 } from "@openzeppelin/contracts/token/ERC20/ERC20.sol";
@@ -15,6 +15,7 @@ import { IBuyer } from "./interfaces/IBuyer.sol";
 import { ILiquidityBuffer } from "./interfaces/ILiquidityBuffer.sol";
 import { IVault } from "./interfaces/IVault.sol";
 import { GradualAuction } from "./libraries/GradualAuction.sol";
+import { KeeperPay } from "./libraries/KeeperPay.sol";
 import { PositionMath } from "./libraries/PositionMath.sol";
 import { BPS, WAD, WAD_PER_BPS } from "./libraries/Units.sol";
 
@@ -29,8 +30,20 @@ contract LiquidityBuffer is ILiquidityBuffer, ERC4626, AccessManaged, Reentrancy
     /// @dev The share of ERC-7575, which the buffer is itself.
     bytes4 internal constant ERC7575_ID = 0x2f0a18c5;
 
-    /// @dev How long a request can be claimed before its cooldown starts again.
-    uint256 internal constant CLAIM_WINDOW = 2 days;
+    /// @dev Requests wait while a price was not seen for so long, seconds.
+    uint256 internal constant UNWATCHED = 1 hours;
+
+    /// @dev … and for so long after it was seen again, so that whoever may open a lane or absorb can come first, seconds.
+    uint256 internal constant WATCH = 30 minutes;
+
+    /// @dev Requests wait while a price is more than this under its average, Bps.
+    uint256 internal constant FALL_BPS = 10;
+
+    /// @dev Shares are void when one is worth less than a millionth of what the first ones were bought for.
+    uint256 internal constant WIPED_OUT = 1e6;
+
+    /// @dev A rate older than this is refreshed by a sale, seconds.
+    uint256 internal constant SYNC_INTERVAL = 30 minutes;
 
     // ------------------------------------------------------------------------------------------------ storage
 
@@ -39,10 +52,16 @@ contract LiquidityBuffer is ILiquidityBuffer, ERC4626, AccessManaged, Reentrancy
 
     uint128 internal _cash;
     uint32 public override cooldown;
+    uint24 public override epoch;
+    uint256 public override setAside;
+    /// @dev Shares of old epochs that nobody has touched since.
+    uint256 internal _voidShares;
 
+    mapping(address holder => uint24) internal _epochOf;
     mapping(address collateral => InventoryParameters) internal _parameters;
     mapping(address collateral => Inventory) internal _inventory;
-    mapping(address controller => RedeemRequestState) internal _request;
+    mapping(address controller => Request) internal _request;
+    mapping(address controller => Claimable) internal _claimable;
     mapping(address controller => mapping(address operator => bool)) public override isOperator;
 
     constructor(
@@ -56,7 +75,7 @@ contract LiquidityBuffer is ILiquidityBuffer, ERC4626, AccessManaged, Reentrancy
         auctionHouse = auctionHouse_;
         vault = auctionHouse_.vault();
         _setCooldown(cooldown_);
-        // the vault pulls the price of a take-over, which `takeOver` has booked before
+        // the vault pulls the price of what is absorbed, which `absorb` has booked before
         IERC20(asset()).forceApprove(address(vault), type(uint256).max);
     }
 
@@ -73,11 +92,13 @@ contract LiquidityBuffer is ILiquidityBuffer, ERC4626, AccessManaged, Reentrancy
         uint256 assets,
         address receiver
     ) public override(ERC4626, IERC4626) nonReentrant returns (uint256) {
+        _startEpochIfWipedOut();
         return super.deposit(assets, receiver);
     }
 
     /// @inheritdoc IERC4626
     function mint(uint256 shares, address receiver) public override(ERC4626, IERC4626) nonReentrant returns (uint256) {
+        _startEpochIfWipedOut();
         return super.mint(shares, receiver);
     }
 
@@ -94,36 +115,73 @@ contract LiquidityBuffer is ILiquidityBuffer, ERC4626, AccessManaged, Reentrancy
         if (controller != owner) _requireOperator(controller);
         _transfer(owner, address(this), shares);
 
-        RedeemRequestState storage request = _request[controller];
-        request.shares = (request.shares + shares).toUint192();
-        request.claimableAt = uint40(block.timestamp + cooldown);
-        request.cooldown = uint24(cooldown); // 90 days at most
+        uint256 waiting = pendingRedeemRequest(0, controller);
+        _request[controller] = Request((waiting + shares).toUint192(), uint40(block.timestamp + cooldown), epoch);
         emit RedeemRequest(controller, owner, 0, msg.sender, shares);
         return 0;
     }
 
+    /// @inheritdoc ILiquidityBuffer
+    function fulfil(
+        address controller,
+        address receiver
+    ) external override nonReentrant returns (uint256 shares, uint256 assets) {
+        if (receiver == address(0)) revert ZeroAddress();
+        uint256 waiting = pendingRedeemRequest(0, controller);
+        if (waiting == 0) revert NoRequest(controller);
+        uint256 readyAt = _request[controller].readyAt;
+        if (block.timestamp < readyAt) revert CoolingDown(readyAt);
+        // what was not watched is watched from now on, and the request waits
+        if (_observeUnwatched()) return (0, 0);
+        address trouble = marketInTrouble();
+        // nobody leaves while a loss may be coming
+        if (trouble != address(0)) revert MarketInTrouble(trouble);
+        _collectFees();
+
+        uint256 cash_ = _cash;
+        assets = _convertToAssets(waiting, OZMath.Rounding.Floor);
+        if (assets == 0 || cash_ == 0) revert NotEnoughCash(assets, cash_);
+        shares = waiting;
+        if (assets > cash_) (shares, assets) = (OZMath.mulDiv(waiting, cash_, assets, OZMath.Rounding.Ceil), cash_);
+
+        _request[controller].shares = uint192(waiting - shares);
+        _cash = uint128(cash_ - assets);
+        _burn(address(this), shares);
+        uint256 most = (assets * auctionHouse.payParameters().capBps) / BPS;
+        uint256 pay = Math.min(auctionHouse.payInLoanAsset(KeeperPay.FULFIL_GAS), most);
+        assets -= pay;
+        setAside += assets;
+        Claimable storage claimable_ = _claimable[controller];
+        (claimable_.shares, claimable_.assets) = (claimable_.shares + shares, claimable_.assets + assets);
+        emit RedeemFulfilled(controller, msg.sender, shares, assets, pay);
+
+        if (pay != 0) IERC20(asset()).safeTransfer(receiver, pay);
+    }
+
     /// @inheritdoc IERC4626
-    /// @dev A claim (ERC-7540): `controller` is whose request it is.
+    /// @dev A claim (ERC-7540): `controller` is whose request it was.
     function redeem(
         uint256 shares,
         address receiver,
         address controller
     ) public override(ERC4626, IERC4626) nonReentrant onlyOperator(controller) returns (uint256 assets) {
-        _collectFees();
-        assets = _convertToAssets(shares, OZMath.Rounding.Floor);
-        _claim(shares, assets, receiver, controller);
+        Claimable storage claimable_ = _claimable[controller];
+        if (shares > claimable_.shares) revert NotEnoughClaimable(shares, claimable_.shares);
+        if (shares != 0) assets = Math.fullMulDiv(claimable_.assets, shares, claimable_.shares);
+        _claim(claimable_, shares, assets, receiver, controller);
     }
 
     /// @inheritdoc IERC4626
-    /// @dev A claim (ERC-7540): `controller` is whose request it is.
+    /// @dev A claim (ERC-7540): `controller` is whose request it was.
     function withdraw(
         uint256 assets,
         address receiver,
         address controller
     ) public override(ERC4626, IERC4626) nonReentrant onlyOperator(controller) returns (uint256 shares) {
-        _collectFees();
-        shares = _convertToShares(assets, OZMath.Rounding.Ceil);
-        _claim(shares, assets, receiver, controller);
+        Claimable storage claimable_ = _claimable[controller];
+        if (assets > claimable_.assets) revert NotEnoughClaimable(assets, claimable_.assets);
+        if (assets != 0) shares = Math.fullMulDivUp(claimable_.shares, assets, claimable_.assets);
+        _claim(claimable_, shares, assets, receiver, controller);
     }
 
     /// @inheritdoc ILiquidityBuffer
@@ -160,6 +218,7 @@ contract LiquidityBuffer is ILiquidityBuffer, ERC4626, AccessManaged, Reentrancy
         _cash = (_cash + cost).toUint128();
         emit InventorySold(collateral, msg.sender, receiver, bought, cost, multipleWad);
 
+        _syncIfDue(collateral);
         IERC20(collateral).safeTransfer(receiver, bought);
         if (data.length != 0) IBuyer(msg.sender).onBuy(collateral, bought, cost, data);
         IERC20(asset()).safeTransferFrom(msg.sender, address(this), cost);
@@ -173,18 +232,20 @@ contract LiquidityBuffer is ILiquidityBuffer, ERC4626, AccessManaged, Reentrancy
     // ----------------------------------------------------------------------------- auction house and vault
 
     /// @inheritdoc ILiquidityBuffer
-    function takeOver(address collateral, uint256 amount, uint256 cost) external override nonReentrant {
+    function absorb(address collateral, uint256 amount, uint256 cost) external override nonReentrant {
         if (msg.sender != address(auctionHouse)) revert NotAllowed(msg.sender, address(auctionHouse));
+        if (cost > _cash) _collectFees();
         if (cost > _cash) revert NotEnoughCash(cost, _cash);
         Inventory storage held = _inventory[collateral];
         uint256 before = held.amount;
         uint256 total = before + amount;
-        if (before == 0) held.cursorWad = uint96(block.timestamp * WAD);
-        // or dust that was left long ago would open the sale for all that comes after
+        // what comes in is young: or dust that was left long ago would open the sale for all that comes after
         held.heldSince = uint32(block.timestamp - ((block.timestamp - held.heldSince) * before) / total);
+        uint256 ageWad = GradualAuction.laneAge(held.cursorWad, _longestAge(_parameters[collateral]));
+        held.cursorWad = uint96(block.timestamp * WAD - (ageWad * before) / total);
         held.amount = total.toUint128();
         _cash -= uint128(cost);
-        emit TakenOver(collateral, amount, cost);
+        emit InventoryAbsorbed(collateral, amount, cost);
     }
 
     /// @inheritdoc ILiquidityBuffer
@@ -208,9 +269,14 @@ contract LiquidityBuffer is ILiquidityBuffer, ERC4626, AccessManaged, Reentrancy
         if (p.emaToleranceBps > BPS) revert BadParameter("emaToleranceBps");
         if (p.haircutBps > BPS / 2) revert BadParameter("haircutBps");
         if (p.maxHold == 0) revert BadParameter("maxHold");
+        if (p.biteTime > 1 days) revert BadParameter("biteTime");
         if (p.cap > type(uint112).max) revert BadParameter("cap");
-        uint256 longestAgeWad = _longestAge(p);
-        if (longestAgeWad == 0 || longestAgeWad > 1 days * WAD) revert BadParameter("slopeWad");
+        uint256 fallTimeWad = GradualAuction.longestAge(
+            p.premiumBps * WAD_PER_BPS,
+            p.maxDiscountBps * WAD_PER_BPS,
+            p.slopeWad
+        );
+        if (fallTimeWad == 0 || fallTimeWad > 1 days * WAD) revert BadParameter("slopeWad");
         _parameters[collateral] = p;
         emit InventoryParametersSet(collateral, p);
     }
@@ -235,24 +301,48 @@ contract LiquidityBuffer is ILiquidityBuffer, ERC4626, AccessManaged, Reentrancy
         emit FeesCollected(assets);
     }
 
-    /// @dev Burns shares that wait here and pays their price of today.
-    function _claim(uint256 shares, uint256 assets, address receiver, address controller) internal {
+    /// @dev Observes every price that was not seen for `UNWATCHED`. At most 16 markets, and not on a hot path.
+    function _observeUnwatched() internal returns (bool any) {
+        address[] memory markets = vault.markets();
+        for (uint256 i; i < markets.length; ++i) {
+            IAuctionHouse.Lane memory lane = auctionHouse.lane(markets[i]);
+            if (lane.ratePerHour == 0 || block.timestamp <= lane.observedAt + UNWATCHED) continue;
+            try auctionHouse.observe(markets[i]) returns (uint256) {
+                any = true;
+            } catch {
+                revert MarketInTrouble(markets[i]);
+            }
+        }
+    }
+
+    /// @dev A depth that can't be read leaves the rate as it is, and stops no sale.
+    function _syncIfDue(address collateral) internal {
+        if (block.timestamp < uint256(auctionHouse.lane(collateral).syncedAt) + SYNC_INTERVAL) return;
+        try auctionHouse.sync(collateral) returns (uint256) {} catch {}
+    }
+
+    /// @dev Pays out what was set aside.
+    function _claim(
+        Claimable storage claimable_,
+        uint256 shares,
+        uint256 assets,
+        address receiver,
+        address controller
+    ) internal {
         if (shares == 0) revert ZeroAmount();
         if (receiver == address(0)) revert ZeroAddress();
-        address trouble = _marketInTrouble();
-        // nobody leaves while a loss may be coming
-        if (trouble != address(0)) revert MarketInTrouble(trouble);
-        RedeemRequestState storage request = _request[controller];
-        uint256 claimableAt = _claimableAt(request);
-        if (block.timestamp < claimableAt) revert CoolingDown(claimableAt);
-        if (shares > request.shares) revert NotEnoughClaimable(shares, request.shares);
-        if (assets > _cash) revert NotEnoughCash(assets, _cash);
-
-        request.shares -= uint192(shares);
-        _cash -= uint128(assets);
-        _burn(address(this), shares);
+        claimable_.shares -= shares;
+        claimable_.assets -= assets;
+        setAside -= assets;
         emit Withdraw(msg.sender, receiver, controller, assets, shares);
         IERC20(asset()).safeTransfer(receiver, assets);
+    }
+
+    function _startEpochIfWipedOut() internal {
+        (uint256 supply, ) = _depositTerms();
+        if (supply == totalSupply()) return;
+        emit WipedOut(++epoch, totalSupply());
+        _voidShares = super.totalSupply();
     }
 
     /// @inheritdoc ERC4626
@@ -264,47 +354,53 @@ contract LiquidityBuffer is ILiquidityBuffer, ERC4626, AccessManaged, Reentrancy
         _cash = (_cash + assets).toUint128();
     }
 
+    /// @inheritdoc ERC20
+    /// @dev Shares of old epochs are burnt when their holder is touched.
+    function _update(address from, address to, uint256 value) internal override {
+        _burnVoid(from);
+        _burnVoid(to);
+        super._update(from, to, value);
+    }
+
+    function _burnVoid(address holder) internal {
+        if (holder == address(0) || _epochOf[holder] == epoch) return;
+        uint256 shares = super.balanceOf(holder);
+        _epochOf[holder] = epoch;
+        if (shares == 0) return;
+        _voidShares -= shares;
+        super._update(holder, address(0), shares);
+    }
+
     // ------------------------------------------------------------------------------------------ internal views
 
     function _requireOperator(address controller) internal view {
         if (msg.sender != controller && !isOperator[controller][msg.sender]) revert NotOperator(msg.sender, controller);
     }
 
-    /// @dev When the request's claim window opened, or opens next. A request that stayed claimable for good would be a way
-    /// out in the last block before any fall.
-    function _claimableAt(RedeemRequestState storage request) internal view returns (uint256 at) {
-        at = request.claimableAt;
-        if (block.timestamp < at) return at;
-        uint256 period = CLAIM_WINDOW + request.cooldown;
-        at += ((block.timestamp - at + request.cooldown) / period) * period;
+    function _isInTrouble(address collateral) internal view returns (bool) {
+        IAuctionHouse.Lane memory lane = auctionHouse.lane(collateral);
+        if (lane.ratePerHour == 0) return false;
+        if (auctionHouse.isOpen(collateral)) return true;
+        if (block.timestamp > lane.observedAt + UNWATCHED || block.timestamp < lane.watchedSince + WATCH) return true;
+        (bool readable, uint256 priceE36) = _price(collateral);
+        return !readable || _isUnderAverage(collateral, priceE36, FALL_BPS);
     }
 
-    /// @dev The first market in which a loss may be coming: an auction runs, or the price is under the lane's average, so
-    /// that nobody leaves between a fall and the first `start`, or there is no price. Zero if there is none. At most 16
-    /// markets, and not on a hot path.
-    function _marketInTrouble() internal view returns (address) {
-        address[] memory markets = vault.markets();
-        for (uint256 i; i < markets.length; ++i) {
-            IAuctionHouse.Lane memory lane = auctionHouse.lane(markets[i]);
-            if (lane.auctions != 0) return markets[i];
-            if (lane.ratePerHour == 0) continue;
-            try vault.snapshot(markets[i], new address[](0)) returns (
-                uint256 priceE36,
-                uint256,
-                uint256,
-                IVault.PositionState[] memory
-            ) {
-                if (_isUnderAverage(markets[i], priceE36)) return markets[i];
-            } catch {
-                return markets[i];
-            }
+    function _isUnderAverage(address collateral, uint256 priceE36, uint256 toleranceBps) internal view returns (bool) {
+        return priceE36 * BPS < auctionHouse.ema(collateral) * (BPS - toleranceBps);
+    }
+
+    function _price(address collateral) internal view returns (bool, uint256) {
+        try vault.snapshot(collateral, new address[](0)) returns (
+            uint256 priceE36,
+            uint256,
+            uint256,
+            IVault.PositionState[] memory
+        ) {
+            return (true, priceE36);
+        } catch {
+            return (false, 0);
         }
-        return address(0);
-    }
-
-    function _isUnderAverage(address collateral, uint256 priceE36) internal view returns (bool) {
-        uint256 keptBps = BPS - _parameters[collateral].emaToleranceBps;
-        return priceE36 * BPS < auctionHouse.ema(collateral) * keptBps;
     }
 
     function _quote(
@@ -318,54 +414,67 @@ contract LiquidityBuffer is ILiquidityBuffer, ERC4626, AccessManaged, Reentrancy
         Inventory memory held = _inventory[collateral];
         if (held.amount == 0) return (SaleRefusal.NoInventory, 0, 0, 0, 0);
         InventoryParameters memory p = _parameters[collateral];
-        IAuctionHouse.Lane memory lane = auctionHouse.lane(collateral);
         (uint256 priceE36, , , ) = vault.snapshot(collateral, new address[](0));
         if (block.timestamp < held.heldSince + uint256(p.maxHold)) {
             // the lane comes first: two sales at once would be twice the pace
-            if (auctionHouse.isRunning(collateral)) return (SaleRefusal.AuctionsRunning, 0, 0, 0, 0);
+            if (auctionHouse.isOpen(collateral)) return (SaleRefusal.LaneOpen, 0, 0, 0, 0);
             // a crash that is still on is no time to sell
-            if (_isUnderAverage(collateral, priceE36)) return (SaleRefusal.PriceUnderAverage, 0, 0, 0, 0);
+            if (_isUnderAverage(collateral, priceE36, p.emaToleranceBps)) {
+                return (SaleRefusal.PriceUnderAverage, 0, 0, 0, 0);
+            }
         }
-        uint256 ratePerHour = (lane.ratePerHour * uint256(p.paceShareBps)) / BPS;
+        uint256 ratePerHour = (auctionHouse.ratePerHour(collateral) * uint256(p.paceShareBps)) / BPS;
         uint256 laneAgeWad = GradualAuction.laneAge(held.cursorWad, _longestAge(p));
         GradualAuction.Head memory h = GradualAuction.head(
             ratePerHour,
             p.slopeWad,
             laneAgeWad,
-            (block.timestamp - held.heldSince) * WAD,
             p.premiumBps * WAD_PER_BPS,
             p.maxDiscountBps * WAD_PER_BPS
         );
         multipleWad = h.multipleWad;
-        if (h.available == 0) return (SaleRefusal.NothingEmitted, 0, 0, multipleWad, 0);
+        if (h.available == 0 || laneAgeWad < p.biteTime * WAD) {
+            return (SaleRefusal.NothingEmitted, 0, 0, multipleWad, 0);
+        }
         bought = Math.min(Math.min(want, h.available), held.amount);
         cost = h.cost(priceE36, bought);
         cursorWad = GradualAuction.advance(laneAgeWad, ratePerHour, bought);
     }
 
+    /// @dev The greatest age of unsold emission: a bite, and the time in which the multiple falls from end to end.
     function _longestAge(InventoryParameters memory p) internal pure returns (uint256) {
-        return GradualAuction.longestAge(p.premiumBps * WAD_PER_BPS, p.maxDiscountBps * WAD_PER_BPS, p.slopeWad);
+        return
+            p.biteTime * WAD +
+            GradualAuction.longestAge(p.premiumBps * WAD_PER_BPS, p.maxDiscountBps * WAD_PER_BPS, p.slopeWad);
     }
 
-    /// @dev Inventory at the oracle price, with or without the haircut. At most 16 markets, and not on a hot path.
-    function _inventoryValue(bool withHaircut) internal view returns (uint256 value) {
+    /// @dev Inventory at the oracle price, or the one last seen where there is none, less its haircut. At most 16 markets,
+    /// and not on a hot path.
+    function _inventoryValue() internal view returns (uint256 value) {
+        address[] memory markets = vault.markets();
+        for (uint256 i; i < markets.length; ++i) {
+            uint256 amount = _inventory[markets[i]].amount;
+            if (amount == 0) continue;
+            (bool readable, uint256 priceE36) = _price(markets[i]);
+            if (!readable) priceE36 = auctionHouse.lane(markets[i]).lastPriceE36;
+            value += (amount.valueDown(priceE36) * (BPS - _parameters[markets[i]].haircutBps)) / BPS;
+        }
+    }
+
+    /// @dev What a deposit is priced by: shares that count, none after a wipe-out, and the full value, inventory at the
+    /// higher of price and average. Reverts as the oracle of a collateral that is held does.
+    function _depositTerms() internal view returns (uint256 supply, uint256 value) {
+        value = _cash + vault.bufferFees();
         address[] memory markets = vault.markets();
         for (uint256 i; i < markets.length; ++i) {
             uint256 amount = _inventory[markets[i]].amount;
             if (amount == 0) continue;
             (uint256 priceE36, , , ) = vault.snapshot(markets[i], new address[](0));
-            uint256 kept = withHaircut ? BPS - _parameters[markets[i]].haircutBps : BPS;
-            value += (amount.valueDown(priceE36) * kept) / BPS;
+            value += amount.valueDown(Math.max(priceE36, auctionHouse.ema(markets[i])));
         }
-    }
-
-    /// @dev Shares at the value without haircut: a deposit buys into inventory at its full price.
-    function _sharesForDeposit(uint256 assets, OZMath.Rounding rounding) internal view returns (uint256) {
-        return OZMath.mulDiv(assets, totalSupply() + 10 ** _decimalsOffset(), _fullValue() + 1, rounding);
-    }
-
-    function _fullValue() internal view returns (uint256) {
-        return _cash + vault.bufferFees() + _inventoryValue(false);
+        supply = totalSupply();
+        uint256 sharesPerAsset = 10 ** _decimalsOffset();
+        if (supply > (value + 1) * sharesPerAsset * WIPED_OUT) supply = 0;
     }
 
     /// @dev As the vault's.
@@ -399,36 +508,81 @@ contract LiquidityBuffer is ILiquidityBuffer, ERC4626, AccessManaged, Reentrancy
     }
 
     /// @inheritdoc ILiquidityBuffer
+    function request(address controller) external view override returns (Request memory) {
+        return _request[controller];
+    }
+
+    /// @inheritdoc ILiquidityBuffer
+    function claimable(address controller) external view override returns (Claimable memory) {
+        return _claimable[controller];
+    }
+
+    /// @inheritdoc ILiquidityBuffer
     function capacity(address collateral) external view override returns (uint256 cash_, uint256 room) {
-        return (_cash, Math.zeroFloorSub(_parameters[collateral].cap, _inventory[collateral].amount));
+        // fees count before they are collected, so that collecting them makes no full buffer one with room
+        cash_ = _cash + Math.min(vault.bufferFees(), vault.idle());
+        room = Math.zeroFloorSub(_parameters[collateral].cap, _inventory[collateral].amount);
     }
 
     /// @inheritdoc ILiquidityBuffer
-    function pendingRedeemRequest(uint256, address controller) external view override returns (uint256) {
-        RedeemRequestState storage request = _request[controller];
-        return block.timestamp < _claimableAt(request) ? request.shares : 0;
+    function marketInTrouble() public view override returns (address) {
+        address[] memory markets = vault.markets();
+        for (uint256 i; i < markets.length; ++i) {
+            if (_isInTrouble(markets[i])) return markets[i];
+        }
+        return address(0);
     }
 
     /// @inheritdoc ILiquidityBuffer
-    function claimableRedeemRequest(uint256, address controller) public view override returns (uint256) {
-        RedeemRequestState storage request = _request[controller];
-        return block.timestamp < _claimableAt(request) ? 0 : request.shares;
+    function pendingRedeemRequest(uint256, address controller) public view override returns (uint256) {
+        Request storage request_ = _request[controller];
+        return request_.epoch == epoch ? request_.shares : 0;
+    }
+
+    /// @inheritdoc ILiquidityBuffer
+    function claimableRedeemRequest(uint256, address controller) external view override returns (uint256) {
+        return _claimable[controller].shares;
     }
 
     /// @inheritdoc IERC4626
     /// @dev Cash, uncollected fees, and inventory less its haircut.
     function totalAssets() public view override(ERC4626, IERC4626) returns (uint256) {
-        return _cash + vault.bufferFees() + _inventoryValue(true);
+        return _cash + vault.bufferFees() + _inventoryValue();
+    }
+
+    /// @inheritdoc IERC20
+    function totalSupply() public view override(ERC20, IERC20) returns (uint256) {
+        return super.totalSupply() - _voidShares;
+    }
+
+    /// @inheritdoc IERC20
+    function balanceOf(address holder) public view override(ERC20, IERC20) returns (uint256) {
+        return _epochOf[holder] == epoch ? super.balanceOf(holder) : 0;
+    }
+
+    /// @inheritdoc IERC4626
+    /// @dev 0 while a collateral that is held has no price.
+    function maxDeposit(address) public view override(ERC4626, IERC4626) returns (uint256) {
+        return _isPriced() ? type(uint128).max - _cash : 0;
+    }
+
+    /// @inheritdoc IERC4626
+    /// @dev 0 while a collateral that is held has no price.
+    function maxMint(address receiver) public view override(ERC4626, IERC4626) returns (uint256) {
+        uint256 assets = maxDeposit(receiver);
+        return assets == 0 ? 0 : previewDeposit(assets);
     }
 
     /// @inheritdoc IERC4626
     function previewDeposit(uint256 assets) public view override(ERC4626, IERC4626) returns (uint256) {
-        return _sharesForDeposit(assets, OZMath.Rounding.Floor);
+        (uint256 supply, uint256 value) = _depositTerms();
+        return OZMath.mulDiv(assets, supply + 10 ** _decimalsOffset(), value + 1, OZMath.Rounding.Floor);
     }
 
     /// @inheritdoc IERC4626
     function previewMint(uint256 shares) public view override(ERC4626, IERC4626) returns (uint256) {
-        return OZMath.mulDiv(shares, _fullValue() + 1, totalSupply() + 10 ** _decimalsOffset(), OZMath.Rounding.Ceil);
+        (uint256 supply, uint256 value) = _depositTerms();
+        return OZMath.mulDiv(shares, value + 1, supply + 10 ** _decimalsOffset(), OZMath.Rounding.Ceil);
     }
 
     /// @inheritdoc IERC4626
@@ -444,17 +598,13 @@ contract LiquidityBuffer is ILiquidityBuffer, ERC4626, AccessManaged, Reentrancy
     }
 
     /// @inheritdoc IERC4626
-    /// @dev What can be claimed at this moment, without uncollected fees.
     function maxRedeem(address controller) public view override(ERC4626, IERC4626) returns (uint256) {
-        if (_marketInTrouble() != address(0)) return 0;
-        return Math.min(claimableRedeemRequest(0, controller), _convertToShares(_cash, OZMath.Rounding.Floor));
+        return _claimable[controller].shares;
     }
 
     /// @inheritdoc IERC4626
     function maxWithdraw(address controller) public view override(ERC4626, IERC4626) returns (uint256) {
-        uint256 shares = maxRedeem(controller);
-        // what nobody can claim needs no price, which there may not be
-        return shares == 0 ? 0 : _convertToAssets(shares, OZMath.Rounding.Floor);
+        return _claimable[controller].assets;
     }
 
     /// @inheritdoc ILiquidityBuffer
@@ -470,5 +620,15 @@ contract LiquidityBuffer is ILiquidityBuffer, ERC4626, AccessManaged, Reentrancy
             id == this.setOperator.selector ^ this.isOperator.selector ||
             id ==
                 this.requestRedeem.selector ^ this.pendingRedeemRequest.selector ^ this.claimableRedeemRequest.selector;
+    }
+
+    function _isPriced() internal view returns (bool) {
+        address[] memory markets = vault.markets();
+        for (uint256 i; i < markets.length; ++i) {
+            if (_inventory[markets[i]].amount == 0) continue;
+            (bool readable, ) = _price(markets[i]);
+            if (!readable) return false;
+        }
+        return true;
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-pragma solidity ^0.8.24;
+pragma solidity 0.8.30;
 
 import { AccessManaged } from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
 import { IERC20Metadata } from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Metadata.sol";
@@ -288,6 +288,7 @@ contract Vault is IVault, ERC4626, ERC20Permit, AccessManaged, Multicall, Reentr
         uint256 fee,
         address payer,
         address receiver,
+        address payReceiver,
         bytes calldata data
     ) external override nonReentrant onlyAuctionHouse returns (uint256[] memory debts) {
         uint256 amount;
@@ -296,13 +297,19 @@ contract Vault is IVault, ERC4626, ERC20Permit, AccessManaged, Multicall, Reentr
         if (fee != 0) (_owed, _bufferFees) = ((_owed + fee).toUint112(), (_bufferFees + fee).toUint112());
         _writeOffUncovered(collateral, fills);
 
+        uint256 paid;
+        for (uint256 i; i < fills.length; ++i) paid += fills[i].pay;
+        if (paid != 0) IERC20(collateral).safeTransfer(payReceiver, paid);
+
         IERC20(collateral).safeTransfer(receiver, amount);
         if (data.length != 0) IBuyer(payer).onBuy(collateral, amount, cost, data);
         IERC20(asset()).safeTransferFrom(payer, address(this), cost);
     }
 
     /// @inheritdoc IVault
-    function payBounty(
+    function setLaneCeiling(address collateral, uint256 assets) external override onlyAuctionHouse {}
+
+    function pay(
         address collateral,
         address owner,
         uint256 amount,
@@ -493,10 +500,11 @@ contract Vault is IVault, ERC4626, ERC20Permit, AccessManaged, Multicall, Reentr
     ) internal returns (uint256 repaidShares, uint256 debt) {
         Position storage p = _position[collateral][fill.owner];
         (uint256 held, uint256 shares) = (p.collateral, p.debtShares);
-        if (fill.collateral > held) revert NotEnoughCollateral(fill.collateral, held);
+        uint256 out = fill.collateral + fill.pay;
+        if (out > held) revert NotEnoughCollateral(out, held);
         debt = shares.toAssetsUp(index);
         repaidShares = fill.repaid < debt ? fill.repaid.toSharesDown(index) : shares;
-        (p.collateral, p.debtShares) = (uint112(held - fill.collateral), uint112(shares - repaidShares));
+        (p.collateral, p.debtShares) = (uint112(held - out), uint112(shares - repaidShares));
         debt = (shares - repaidShares).toAssetsUp(index);
     }
 

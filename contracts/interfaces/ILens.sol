@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-pragma solidity ^0.8.24;
+pragma solidity 0.8.30;
 
 import { IAuctionHouse } from "./IAuctionHouse.sol";
 import { ILiquidityBuffer } from "./ILiquidityBuffer.sol";
 import { IVault } from "./IVault.sol";
 
-/// @title The state of a vault, its auctions and its buffer, in one call
+/// @title The state of a vault, its lanes and its buffer, in one call
 /// @notice For keepers and interfaces, off chain. A market whose oracle fails does not spoil the others: what can't be told
 /// without a price is zero, and a flag says so. Units as in `IVault` and `IAuctionHouse`; interest is up to now.
 interface ILens {
@@ -16,7 +16,6 @@ interface ILens {
     /// @param priced Whether the oracle answered. Without, LTV and health are 0.
     /// @param ltvWad Debt over the collateral's value, Wad, rounded up; the greatest number without any value.
     /// @param healthWad lltv over LTV, Wad, rounded down: unhealthy below 1e18. The greatest number without debt.
-    /// @param auction Its auction.
     /// @param quoted Whether the auction house gave a quote. Without, `quote` is empty.
     /// @param quote What buying as much as possible would do now.
     struct PositionView {
@@ -27,7 +26,6 @@ interface ILens {
         bool priced;
         uint256 ltvWad;
         uint256 healthWad;
-        IAuctionHouse.Auction auction;
         bool quoted;
         IAuctionHouse.Quote quote;
     }
@@ -37,11 +35,12 @@ interface ILens {
     /// @param priced Whether the oracle answered.
     /// @param borrowPriced Whether the oracle for borrowing answered.
     /// @param hasLane Whether a lane is set. Without, what is of the lane is empty.
+    /// @param isOpen Whether the lane sells.
     /// @param diverged What the lane's guard says; false without a guard.
     /// @param deep Whether the depth oracle answered.
     /// @param depth Collateral whose sale moves the venue by 1 % now; the lane's rate follows at the next `sync`.
     /// @param bufferCash What the buffer can pay for this collateral now.
-    /// @param bufferRoom How much of it the buffer can take over now.
+    /// @param bufferRoom How much of it the buffer can absorb now.
     /// @param saleQuoted Whether the buffer gave a quote. Without, what is of the sale is empty.
     /// @param sale Why inventory can't be bought now, if it can't.
     /// @param saleAmount The most inventory that can be bought now, for `saleCost`.
@@ -56,6 +55,7 @@ interface ILens {
         bool hasLane;
         IAuctionHouse.LaneParameters laneParameters;
         IAuctionHouse.Lane lane;
+        bool isOpen;
         uint256 emaE36;
         bool diverged;
         bool deep;

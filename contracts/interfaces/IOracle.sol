@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-pragma solidity ^0.8.24;
+pragma solidity 0.8.30;
 
 /// @title A price of one collateral in one loan asset
 /// @notice The convention of Morpho Blue's `IOracle`, so that oracles written for it fit.

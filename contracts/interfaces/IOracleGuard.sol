@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-pragma solidity ^0.8.24;
+pragma solidity 0.8.30;
 
 /// @title Tells whether an oracle and a second source of its price have parted
 interface IOracleGuard {

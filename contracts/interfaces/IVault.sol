@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-pragma solidity ^0.8.24;
+pragma solidity 0.8.30;
 
 import { IERC3156FlashLender } from "@openzeppelin/contracts/interfaces/IERC3156FlashLender.sol";
 import { IERC20Permit } from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Permit.sol";
@@ -64,6 +64,7 @@ interface IVault is IERC4626, IERC20Permit, IERC3156FlashLender {
         address owner;
         uint256 collateral;
         uint256 repaid;
+        uint256 pay;
     }
 
     /// @notice A signed authorisation (EIP-712). `nonce` is the owner's next ERC-2612 nonce; `deadline` in seconds.
@@ -244,11 +245,14 @@ interface IVault is IERC4626, IERC20Permit, IERC3156FlashLender {
         uint256 fee,
         address payer,
         address receiver,
+        address payReceiver,
         bytes calldata data
     ) external returns (uint256[] memory debts);
 
     /// @notice Pays a keeper's bounty in collateral out of a position. Only the auction house, which bounds it.
-    function payBounty(address collateral, address owner, uint256 amount, address receiver) external;
+    function setLaneCeiling(address collateral, uint256 assets) external;
+
+    function pay(address collateral, address owner, uint256 amount, address receiver) external;
 
     /// @notice Sends the buffer what fees and interest it has earned, as far as there is idle cash. Only the buffer.
     function collectBufferFees() external returns (uint256 assets);

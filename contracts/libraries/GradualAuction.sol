@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-pragma solidity ^0.8.24;
+pragma solidity 0.8.30;
 
 import { FixedPointMathLib as Math } from "solady/src/utils/FixedPointMathLib.sol";
-import { WAD } from "./Units.sol";
+import { PRICE_WAD_SCALE, WAD } from "./Units.sol";
 
 /// @title A linear gradual Dutch auction
 /// @notice Emits a collateral at a constant rate and lets the price of each emitted bit fall on a straight line from the
@@ -39,22 +39,26 @@ library GradualAuction {
         return nowWad > cursorWad ? Math.min(nowWad - cursorWad, longestAgeWad) : 0;
     }
 
-    /// @notice The head of a lane as a position sees it that has been for sale for `saleAgeWad`.
+    /// @notice The head of a lane as a position with discount `discountWad` sees it.
     /// @param laneAgeWad a_L, see `laneAge`.
     function head(
         uint256 ratePerHour,
         uint256 slopeWad,
         uint256 laneAgeWad,
-        uint256 saleAgeWad,
         uint256 premiumWad,
         uint256 discountWad
     ) internal pure returns (Head memory h) {
-        uint256 age = Math.min(Math.min(laneAgeWad, saleAgeWad), longestAge(premiumWad, discountWad, slopeWad));
+        uint256 age = Math.min(laneAgeWad, longestAge(premiumWad, discountWad, slopeWad));
         h.ratePerHour = ratePerHour;
         h.slopeWad = slopeWad;
         h.multipleWad = WAD + premiumWad - (slopeWad * age) / WAD;
         h.available = (ratePerHour * laneAgeWad) / (HOUR * WAD);
         h.flatWad = (ratePerHour * (laneAgeWad - age)) / HOUR;
+    }
+
+    /// @notice The head of an endless lane that sells everything at one multiple.
+    function fixedPrice(uint256 multipleWad) internal pure returns (Head memory) {
+        return Head(multipleWad, type(uint112).max, type(uint192).max, 1, 1);
     }
 
     /// @notice What `quantity` costs: price·(m·q + σ·max(0, q − flat)² / (2r)), rounded up.
@@ -66,7 +70,7 @@ library GradualAuction {
             uint256 area = Math.fullMulDivUp(steepWad, steepWad, 2 * h.ratePerHour);
             weighted += Math.fullMulDivUp(area, h.slopeWad * HOUR, WAD * WAD);
         }
-        return Math.fullMulDivUp(priceE36, weighted, 1e54);
+        return Math.fullMulDivUp(priceE36, weighted, PRICE_WAD_SCALE);
     }
 
     /// @notice The lane's cursor after `quantity` was bought: (now − a_L) + q / r, rounded up, at most now.
@@ -89,7 +93,7 @@ library GradualAuction {
         uint256 feeWad
     ) internal pure returns (uint256) {
         // the gap to close, in collateral Wad
-        uint256 gapWad = Math.zeroFloorSub(Math.fullMulDiv(debt, 1e54, priceE36), targetLtvWad * collateral);
+        uint256 gapWad = Math.zeroFloorSub(Math.fullMulDiv(debt, PRICE_WAD_SCALE, priceE36), targetLtvWad * collateral);
         // what each bit sold at the head closes of it; rounded up, so that less is sold
         uint256 gain = Math.fullMulDivUp(h.multipleWad, WAD, WAD + feeWad) - targetLtvWad;
 

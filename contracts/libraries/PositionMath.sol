@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-pragma solidity ^0.8.24;
+pragma solidity 0.8.30;
 
 import { FixedPointMathLib as Math } from "solady/src/utils/FixedPointMathLib.sol";
 import { INDEX_SCALE, PRICE_SCALE, WAD } from "./Units.sol";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-pragma solidity ^0.8.24;
+pragma solidity 0.8.30;
 
 import { GradualAuction } from "../libraries/GradualAuction.sol";
 
@@ -25,11 +25,10 @@ contract GradualAuctionHarness {
         uint256 ratePerHour,
         uint256 slopeWad,
         uint256 laneAgeWad,
-        uint256 saleAgeWad,
         uint256 premiumWad,
         uint256 discountWad
     ) external pure returns (GradualAuction.Head memory) {
-        return GradualAuction.head(ratePerHour, slopeWad, laneAgeWad, saleAgeWad, premiumWad, discountWad);
+        return GradualAuction.head(ratePerHour, slopeWad, laneAgeWad, premiumWad, discountWad);
     }
 
     function cost(GradualAuction.Head calldata h, uint256 priceE36, uint256 quantity) external pure returns (uint256) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-pragma solidity ^0.8.24;
+pragma solidity 0.8.30;
 
 import { Address } from "@openzeppelin/contracts/utils/Address.sol";
 import { MockERC20 } from "./MockERC20.sol";

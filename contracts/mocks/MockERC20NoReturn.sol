@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-pragma solidity ^0.8.24;
+pragma solidity 0.8.30;
 
 /// @notice A token like USDT: its calls return nothing, and an allowance must be spent or reset before it is set anew.
 contract MockERC20NoReturn {

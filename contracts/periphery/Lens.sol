@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-pragma solidity ^0.8.24;
+pragma solidity 0.8.30;
 
 import { FixedPointMathLib as Math } from "solady/src/utils/FixedPointMathLib.sol";
 import { IAuctionHouse } from "../interfaces/IAuctionHouse.sol";
@@ -43,7 +43,6 @@ contract Lens is ILens {
             v.collateral = p.collateral;
             v.debt = uint256(p.debtShares).toAssetsUp(index);
             v.riskAt = p.riskAt;
-            v.auction = auctionHouse.auction(collateral, owners[i]);
             if (!priced) continue;
             v.priced = true;
             v.ltvWad = v.collateral.ltvWadUp(v.debt, priceE36);
@@ -126,6 +125,7 @@ contract Lens is ILens {
 
     function _addLane(MarketView memory v) private view {
         v.lane = auctionHouse.lane(v.collateral);
+        v.isOpen = auctionHouse.isOpen(v.collateral);
         v.emaE36 = auctionHouse.ema(v.collateral);
         if (address(v.laneParameters.guard) != address(0)) v.diverged = v.laneParameters.guard.diverged();
         try v.laneParameters.depthOracle.depth() returns (uint256 depth) {

@@ -1,7 +1,8 @@
 import { loadFixture, setCode, time } from "@nomicfoundation/hardhat-network-helpers";
+import type { AddressLike } from "ethers";
 import { ethers } from "hardhat";
 
-import type { IAuctionHouse, ILiquidityBuffer, IVault } from "../../typechain-types";
+import type { AuctionHouse, IAuctionHouse, ILiquidityBuffer, IVault } from "../../typechain-types";
 
 export const WAD = 10n ** 18n;
 export const HOUR = 3600n;
@@ -24,17 +25,16 @@ export const LANE: IAuctionHouse.LaneParametersStruct = {
   minPremiumBps: 50,
   maxPremiumBps: 400,
   maxDiscountBps: 600,
+  firstDiscountBps: 150,
   targetLtvBps: 7885,
   absorbLtvBps: 9100,
-  absorbDiscountBps: 300,
   liquidationFeeBps: 50,
-  paceBps: 120,
-  absorbDelay: 3600,
-  maxAuctionDuration: 4 * 3600,
-  stressPaceBps: 480,
-  chipBps: 2,
+  urgency: 4,
+  idleTime: 300,
   emaPeriod: 1800,
-  tip: 20_000_000n,
+  absorbDiscountBps: 300,
+  paceBps: 120,
+  clearHours: 240,
   minRatePerHour: 10n ** 16n,
   maxRatePerHour: 10n ** 24n,
   depthOracle: ethers.ZeroAddress,
@@ -50,9 +50,28 @@ export const INVENTORY: ILiquidityBuffer.InventoryParametersStruct = {
   emaToleranceBps: 100,
   haircutBps: 500,
   maxHold: 24 * 3600,
+  biteTime: 0,
+};
+
+/** What keepers are paid: WETH is the native coin, so that the market needs no other price. */
+export const PAY: IAuctionHouse.PayParametersStruct = {
+  nativeOracle: ethers.ZeroAddress,
+  feeCap: 2_000n * 10n ** 9n,
+  marginBps: 2000,
+  capBps: 100,
+  wrappedNative: ethers.ZeroAddress,
+  tip: 10n ** 9n,
+  interval: 3600,
 };
 
 export const MARKET = { maxLtvBps: 8000, lltvBps: 8300, debtCeiling: usdc(100_000_000), minDebt: usdc(500) };
+
+/** The auction house with the library that it is linked to. */
+export async function deployHouse(vault: AddressLike, authority: AddressLike): Promise<AuctionHouse> {
+  const settings = await ethers.deployContract("LaneSettings");
+  const libraries = { LaneSettings: await settings.getAddress() };
+  return ethers.deployContract("AuctionHouse", [vault, authority], { libraries });
+}
 
 /**
  * The core with mock tokens and a mock oracle, connected, one WETH market at 2000 USDC, everybody funded and with the
@@ -71,7 +90,7 @@ async function deployCore(rateAtKink = WAD / 20n, rateAtFull = WAD / 2n) {
   const manager = await ethers.deployContract("AccessManager", [governor.address]);
   const rates = await ethers.deployContract("KinkedRateModel", [(WAD * 9n) / 10n, 0n, rateAtKink, rateAtFull]);
   const vault = await ethers.deployContract("Vault", [loan, "Spillway USDC", "spUSDC", rates, manager]);
-  const house = await ethers.deployContract("AuctionHouse", [vault, manager]);
+  const house = await deployHouse(vault, manager);
   const buffer = await ethers.deployContract("LiquidityBuffer", [
     house,
     "Spillway USDC buffer",
@@ -85,6 +104,7 @@ async function deployCore(rateAtKink = WAD / 20n, rateAtFull = WAD / 2n) {
   await vault.setMarket(collateral, market);
   await vault.setInterestShares(500, 500);
   await house.setLane(collateral, { ...LANE, depthOracle: depth, guard });
+  await house.setPay({ ...PAY, nativeOracle: oracle, wrappedNative: collateral });
   await buffer.setInventoryParameters(collateral, INVENTORY);
 
   for (const user of [lender, underwriter, borrower, keeper, other]) {
