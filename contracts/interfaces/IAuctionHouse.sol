@@ -423,20 +423,25 @@ interface IAuctionHouse {
     /// @return assets In loan asset, rounded down; 0 where the native coin has no price.
     function payInLoanAsset(uint256 gasUnits) external view returns (uint256 assets);
 
+    /// @notice The vault.
     /// @return The vault whose positions this house sells.
     function vault() external view returns (IVault);
 
+    /// @notice A lane's storage.
     /// @param collateral The market.
     /// @return The lane's storage, as of its last change.
     function lane(address collateral) external view returns (Lane memory);
 
+    /// @notice A lane's parameters.
     /// @param collateral The market.
     /// @return How its lane sells.
     function laneParameters(address collateral) external view returns (LaneParameters memory);
 
+    /// @notice The parameters of pay.
     /// @return What keepers are paid.
     function payParameters() external view returns (PayParameters memory);
 
+    /// @notice What the last fill of a position left.
     /// @param collateral The market.
     /// @param owner Whose position.
     /// @return The last ratchet; it binds in the block of `filledAt` only.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
-/// @title What a contract implements to buy collateral before it pays for it
+/// @title A contract that buys collateral before it pays for it
+/// @notice The callback of `buy`, `buyMany` and `buyInventory`.
 interface IBuyer {
     /// @notice Called after the collateral was sent and before the payment is taken.
     /// @dev The caller is the one who will pull `cost` from this contract when the call returns: the `Vault` for a buy

@@ -93,19 +93,32 @@ interface ILens {
     error NotLinked();
 
     /// @notice Many positions of one market.
+    /// @param collateral The market.
+    /// @param owners Whose positions.
+    /// @return One view each, in the order of `owners`.
     /// @dev Reverts with `IVault.MarketNotListed`.
     function positions(address collateral, address[] calldata owners) external view returns (PositionView[] memory);
 
     /// @notice One market.
+    /// @param collateral The market.
+    /// @return Its view.
     /// @dev Reverts with `IVault.MarketNotListed`.
     function market(address collateral) external view returns (MarketView memory);
 
     /// @notice The vault and all of its markets, oldest first.
+    /// @return What all markets share.
+    /// @return One view for each market.
     function overview() external view returns (VaultView memory, MarketView[] memory);
 
+    /// @notice The auction house.
+    /// @return The auction house that the lens reads.
     function auctionHouse() external view returns (IAuctionHouse);
 
+    /// @notice The vault.
+    /// @return The vault that the lens reads.
     function vault() external view returns (IVault);
 
+    /// @notice The buffer.
+    /// @return The buffer that the lens reads.
     function buffer() external view returns (ILiquidityBuffer);
 }

@@ -221,6 +221,7 @@ interface ILiquidityBuffer is IERC4626, IERC165 {
     /// @return True.
     function setOperator(address operator, bool approved) external returns (bool);
 
+    /// @notice An operator's standing.
     /// @param controller Who let it.
     /// @param operator Who.
     /// @return Whether `operator` may request and claim for `controller`.
@@ -308,24 +309,30 @@ interface ILiquidityBuffer is IERC4626, IERC165 {
     /// @return assets The sum of all claims.
     function setAside() external view returns (uint256 assets);
 
+    /// @notice The epoch.
     /// @return The epoch of today's shares.
     function epoch() external view returns (uint24);
 
+    /// @notice The cooldown.
     /// @return seconds_ The cooldown of requests to come, in seconds.
     function cooldown() external view returns (uint32 seconds_);
 
+    /// @notice The inventory of a collateral.
     /// @param collateral The market.
     /// @return What is held of it.
     function inventory(address collateral) external view returns (Inventory memory);
 
+    /// @notice The parameters of a collateral.
     /// @param collateral The market.
     /// @return How it is absorbed and sold.
     function inventoryParameters(address collateral) external view returns (InventoryParameters memory);
 
+    /// @notice A controller's request.
     /// @param controller Whose.
     /// @return Its waiting request, void ones included.
     function request(address controller) external view returns (Request memory);
 
+    /// @notice A controller's claim.
     /// @param controller Whose.
     /// @return What it can claim.
     function claimable(address controller) external view returns (Claimable memory);
