@@ -11,6 +11,8 @@ export interface Opening {
   manager: string;
   /** Of the markets that it opens. */
   names: string[];
+  /** What it sets for each of them, in words. */
+  terms: string[];
   /** Seconds from announcing to executing; without any there is nothing to announce. */
   timelock: number;
   /** Calls of the vault: `setMarket` with the debt ceilings of the parameters. */
@@ -25,19 +27,21 @@ export interface Opening {
 export async function openingOf(hre: Hre): Promise<Opening | null> {
   const { loanAsset, markets, timelock } = await parametersFor(hre);
   const { manager, vault } = await coreOf(hre);
-  const [names, vaultCalls]: [string[], string[]] = [[], []];
+  const [names, terms, vaultCalls]: [string[], string[], string[]] = [[], [], []];
   for (const market of markets) {
     const collateral = await addressOf(hre, market.collateral);
     const limits = await limitsOf(hre, loanAsset.token, market);
     if (limits.debtCeiling === 0n || (await vault.market(collateral)).debtCeiling !== 0n) continue;
     names.push(market.name);
+    const fields = Object.entries(limits).map(([field, value]) => `${field} ${value.toString()}`);
+    terms.push(`${market.name}: collateral ${collateral}, ${fields.join(", ")}`);
     vaultCalls.push(vault.interface.encodeFunctionData("setMarket", [collateral, limits]));
   }
   if (names.length === 0) return null;
   const [to, target] = [await manager.getAddress(), await vault.getAddress()];
   const encode = manager.interface.encodeFunctionData.bind(manager.interface);
   return {
-    ...{ manager: to, names, timelock, vaultCalls },
+    ...{ manager: to, names, terms, timelock, vaultCalls },
     schedule: encode("multicall", [vaultCalls.map((call) => encode("schedule", [target, call, 0]))]),
     execute: encode("multicall", [vaultCalls.map((call) => encode("execute", [target, call]))]),
   };
@@ -52,7 +56,8 @@ export async function readyAt(hre: Hre, governor: string, { vaultCalls }: Openin
 }
 
 /** For a governor whose key the scripts don't have, such as a multisig: what to check and what to send. */
-export function instructionsFor(governor: string, { manager, names, timelock, schedule, execute }: Opening): string {
+export function instructionsFor(governor: string, opening: Opening): string {
+  const { manager, names, terms, timelock, schedule, execute } = opening;
   const days = formatUnits(BigInt(Math.round((timelock * 100) / 86_400)), 2);
   const steps =
     timelock === 0
@@ -60,7 +65,9 @@ export function instructionsFor(governor: string, { manager, names, timelock, sc
       : [`send to ${manager}: ${schedule}`, `${days} days later, within a week, send to ${manager}: ${execute}`];
   return [
     `The market${names.length > 1 ? "s" : ""} ${names.join(", ")} can't be borrowed from yet. The governor ${governor} opens them:`,
-    "check oracles, limits, lane and roles against the parameters; then",
+    "check who holds roles (the AccessManager's RoleGranted events), the oracles, the lanes and these limits:",
+    ...terms.map((line) => `  ${line}`),
+    "then",
     ...steps,
   ].join("\n  ");
 }

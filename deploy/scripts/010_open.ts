@@ -14,7 +14,9 @@ const script: DeployFunction = async (hre) => {
   const opening = await openingOf(hre);
   if (opening === null) return;
   const { governor } = await holdersOf(hre);
-  const signer = (await hre.ethers.getSigners()).find(({ address }) => address.toLowerCase() === governor.toLowerCase());
+  const signer = (await hre.ethers.getSigners()).find(
+    ({ address }) => address.toLowerCase() === governor.toLowerCase(),
+  );
   if (signer === undefined) {
     print(instructionsFor(governor, opening));
     return;

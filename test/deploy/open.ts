@@ -175,7 +175,9 @@ describe("opening the markets", () => {
     await onHandedOver(async ({ governor, opening }) => {
       const words = instructionsFor(governor.address, opening);
       const { manager, schedule, execute } = opening;
-      for (const part of [manager, schedule, execute, "ETH, BTC", "4.0 days", governor.address]) {
+      const oracle = (await deployments.get("ChainlinkOracle_BTC")).address;
+      expect(opening.terms[1]).to.contain(`oracle ${oracle}`).and.to.contain("debtCeiling 20000000000000");
+      for (const part of [...opening.terms, manager, schedule, execute, "ETH, BTC", "4.0 days", governor.address]) {
         expect(words).to.contain(part);
       }
       const atOnce = instructionsFor(governor.address, { ...opening, timelock: 0 });
