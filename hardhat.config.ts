@@ -23,9 +23,10 @@ subtask(
 );
 
 // `--network live` is whatever chain RPC_URL leads to, `--network fork` the same for a chain that will be thrown away.
-// Without DEPLOYER_KEY the node's own accounts sign.
-const { RPC_URL, DEPLOYER_KEY, GOVERNOR, GUARDIAN } = process.env;
-const accounts = DEPLOYER_KEY === undefined ? ("remote" as const) : [DEPLOYER_KEY];
+// Without DEPLOYER_KEY the node's own accounts sign. GOVERNOR_KEY is for chains of our own, where the governor is no multisig.
+const { RPC_URL, DEPLOYER_KEY, GOVERNOR_KEY, GOVERNOR, GUARDIAN } = process.env;
+const keys = GOVERNOR_KEY === undefined ? [] : [GOVERNOR_KEY];
+const accounts = DEPLOYER_KEY === undefined ? ("remote" as const) : [DEPLOYER_KEY, ...keys];
 
 // `npm run coverage`: contracts that count what is run are larger and not optimized, and are kept apart from the real ones.
 const coverage = process.env.SOLIDITY_COVERAGE === "true";

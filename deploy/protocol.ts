@@ -5,7 +5,7 @@ import { type DeployOptions } from "hardhat-deploy/types";
 import { type HardhatRuntimeEnvironment } from "hardhat/types";
 
 import { SpillwayError } from "../scripts/errors";
-import { type NetworkParameters, parametersOf } from "./parameters";
+import { type MarketParameters, type NetworkParameters, parametersOf } from "./parameters";
 import { ROLES } from "./roles";
 
 type Hre = HardhatRuntimeEnvironment;
@@ -115,4 +115,16 @@ function textOf(value: unknown): string {
 export async function unitsOf(hre: Hre, token: string, amount: string): Promise<bigint> {
   const metadata = await hre.ethers.getContractAt("IERC20Metadata", await addressOf(hre, token));
   return parseUnits(amount, await metadata.decimals());
+}
+
+/** `IVault.MarketParameters` of an open market. */
+export async function limitsOf(hre: Hre, loanAsset: string, market: MarketParameters) {
+  return {
+    oracle: await addressOf(hre, `ChainlinkOracle_${market.name}`),
+    borrowOracle: await addressOf(hre, `GuardedOracle_${market.name}`),
+    maxLtvBps: market.maxLtvBps,
+    lltvBps: market.lltvBps,
+    debtCeiling: await unitsOf(hre, loanAsset, market.debtCeiling),
+    minDebt: await unitsOf(hre, loanAsset, market.minDebt),
+  };
 }

@@ -10,13 +10,13 @@ import { endWithUs } from "./children";
 import { SpillwayError } from "./errors";
 import { Rpc } from "./rpc";
 
-/** Anybody knows this key, so that every chain of our own gets the same addresses. */
-const DEPLOYER_KEY = id("spillway deployer");
+/** Anybody knows these keys, so that every chain of our own gets the same addresses. */
+const [DEPLOYER_KEY, GOVERNOR_KEY] = [id("spillway deployer"), id("spillway governor")];
 
 /** Who holds the roles after `deployTo`; a node that impersonates can send from them. */
 export const TEST_ACCOUNTS = {
   deployer: computeAddress(DEPLOYER_KEY),
-  governor: computeAddress(id("spillway governor")),
+  governor: computeAddress(GOVERNOR_KEY),
   guardian: computeAddress(id("spillway guardian")),
 } as const;
 
@@ -38,7 +38,9 @@ export async function deployTo(rpcUrl: string, parameters: NetworkParameters): P
     if (chainId !== parameters.chainId) {
       throw new SpillwayError("WRONG_CHAIN", `the parameters are for chain ${parameters.chainId}, not for ${chainId}`);
     }
-    await rpc.call("anvil_setBalance", TEST_ACCOUNTS.deployer, toQuantity(10n ** 24n));
+    for (const sender of [TEST_ACCOUNTS.deployer, TEST_ACCOUNTS.governor]) {
+      await rpc.call("anvil_setBalance", sender, toQuantity(10n ** 24n));
+    }
     const automines = z.boolean().parse(await rpc.call("anvil_getAutomine"));
     await rpc.call("anvil_setBlockTimestampInterval", 1);
     if (!automines) await rpc.call("evm_setAutomine", true);
@@ -62,6 +64,7 @@ async function runScripts(rpcUrl: string, parameters: NetworkParameters): Promis
       RPC_URL: rpcUrl,
       PARAMETERS: input,
       DEPLOYER_KEY,
+      GOVERNOR_KEY,
       GOVERNOR: TEST_ACCOUNTS.governor,
       GUARDIAN: TEST_ACCOUNTS.guardian,
     });

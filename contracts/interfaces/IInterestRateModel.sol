@@ -3,8 +3,9 @@ pragma solidity 0.8.30;
 
 /// @title Borrow rate from utilisation
 interface IInterestRateModel {
-    /// @notice The borrow rate per second, as a fraction scaled by 1e18 (Wad), continuously compounded.
-    /// @param utilisationWad Debt over debt and idle cash, scaled by 1e18; from 0 to 1e18.
+    /// @notice The borrow rate at a utilisation.
     /// @dev Must be pure arithmetic on immutables that can't revert: a vault calls it whenever interest accrues.
+    /// @param utilisationWad Debt over debt and idle cash, scaled by 1e18; from 0 to 1e18.
+    /// @return ratePerSecondWad The rate per second, as a fraction scaled by 1e18 (Wad), continuously compounded.
     function borrowRatePerSecondWad(uint256 utilisationWad) external view returns (uint256 ratePerSecondWad);
 }

@@ -14,19 +14,30 @@ import { UniswapV3Window } from "./UniswapV3Window.sol";
 /// read there is no price, which stops borrowing and withdrawing with debt and nothing else.
 contract GuardedOracle is IOracle, IOracleGuard {
     /// @notice The bound must be more than 0 and less than 1e4.
+    /// @param boundBps The bound, in Bps.
     error BadBound(uint256 boundBps);
     /// @notice The pool's price is too small for the scale of 1e36.
     error AverageTooSmall();
+    /// @notice There is no primary oracle.
     error ZeroAddress();
 
+    /// @notice The oracle that is held against the pool.
     IOracle public immutable primary;
+    /// @notice The pool of the collateral and the loan asset.
     IUniswapV3Pool public immutable pool;
+    /// @notice Seconds over which the pool's average is taken.
     uint32 public immutable window;
     /// @notice How far the average may be from the primary price, in Bps of the primary price.
     uint16 public immutable boundBps;
+    /// @notice Whether the collateral is the pool's token 0.
     bool public immutable collateralIsToken0;
 
+    /// @param primary_ The oracle that is held against the pool.
+    /// @param pool_ A pool of the collateral and the loan asset.
+    /// @param collateral The token that is priced.
+    /// @param loanAsset The token that it is priced in.
     /// @param window_ Seconds over which the average is taken, for example 1800.
+    /// @param boundBps_ How far the average may be from the primary price, in Bps of it.
     /// @dev Reverts with `ZeroAddress`, `BadBound`, `WrongPool`, `ZeroWindow`.
     constructor(
         IOracle primary_,
@@ -56,7 +67,7 @@ contract GuardedOracle is IOracle, IOracleGuard {
     /// @dev True as well when the primary price can't be read; nothing can be sold then anyway. Calls itself, since only a
     /// call can be caught. Starving that call of gas doesn't help a caller: what is left after it, a 64th, is not enough
     /// to finish a start or a buy.
-    function diverged() external view returns (bool) {
+    function diverged() external view returns (bool apart) {
         try this.prices() returns (uint256 primaryE36, uint256 averageE36) {
             return _apart(primaryE36, averageE36);
         } catch {
@@ -64,8 +75,10 @@ contract GuardedOracle is IOracle, IOracleGuard {
         }
     }
 
-    /// @notice Both prices, scaled by 1e36, the average rounded down.
+    /// @notice Both prices.
     /// @dev Reverts with `WindowNotAvailable`, `AverageTooSmall`, or as the primary oracle does.
+    /// @return primaryE36 The primary oracle's price, scaled by 1e36.
+    /// @return averageE36 The pool's average price, scaled by 1e36, rounded down.
     function prices() public view returns (uint256 primaryE36, uint256 averageE36) {
         primaryE36 = primary.price();
         (int24 meanTick, ) = UniswapV3Window.consult(pool, window);

@@ -18,10 +18,16 @@ contract UniswapV3Depth is IDepthOracle {
     /// @dev (1/√0.99 − 1), Wad, rounded down.
     uint256 private constant ONE_PERCENT_WAD = 5037815259212075;
 
+    /// @notice The pool of the collateral and the loan asset.
     IUniswapV3Pool public immutable pool;
+    /// @notice Seconds over which the pool's means are taken.
     uint32 public immutable window;
+    /// @notice Whether the collateral is the pool's token 0.
     bool public immutable collateralIsToken0;
 
+    /// @param pool_ A pool of the collateral and the loan asset.
+    /// @param collateral The token whose sale is measured.
+    /// @param loanAsset The token that it is sold for.
     /// @param window_ Seconds over which the means are taken, for example 1800.
     /// @dev Reverts with `WrongPool`, `ZeroWindow`.
     constructor(IUniswapV3Pool pool_, address collateral, address loanAsset, uint32 window_) {

@@ -8,15 +8,23 @@ import { IUniswapV3Pool } from "@uniswap/v3-core/contracts/interfaces/IUniswapV3
 library UniswapV3Window {
     /// @notice The pool has no observation as old as `window` seconds: raise its observation cardinality
     /// (`increaseObservationCardinalityNext`) and wait, or it was made less than `window` seconds ago.
+    /// @param pool The pool.
+    /// @param window The window, in seconds.
     error WindowNotAvailable(IUniswapV3Pool pool, uint32 window);
     /// @notice The pool is not of these two tokens.
+    /// @param pool The pool.
+    /// @param collateral One token it should be of.
+    /// @param loanAsset The other.
     error WrongPool(IUniswapV3Pool pool, address collateral, address loanAsset);
     /// @notice A window has at least one second.
     error ZeroWindow();
 
-    /// @notice The arithmetic mean of the pool's tick, rounded down (the geometric mean of its price), and the harmonic
-    /// mean of its liquidity in range, over the last `window` seconds.
-    /// @dev Reverts with `WindowNotAvailable`. `window` must not be 0.
+    /// @notice A pool's means over the last `window` seconds.
+    /// @dev Reverts with `WindowNotAvailable`.
+    /// @param pool The pool.
+    /// @param window The window, in seconds; must not be 0.
+    /// @return meanTick The arithmetic mean of its tick, rounded down: the geometric mean of its price.
+    /// @return harmonicMeanLiquidity The harmonic mean of its liquidity in range.
     function consult(
         IUniswapV3Pool pool,
         uint32 window
@@ -40,8 +48,13 @@ library UniswapV3Window {
         }
     }
 
-    /// @notice Checks a pool and a window, for constructors. Says which of the pool's tokens the collateral is.
+    /// @notice Checks a pool and a window, for constructors.
     /// @dev Reverts with `ZeroWindow`, `WrongPool`.
+    /// @param pool The pool.
+    /// @param collateral One token it must be of.
+    /// @param loanAsset The other.
+    /// @param window The window, in seconds; must not be 0.
+    /// @return collateralIsToken0 Whether the collateral is the pool's token 0.
     function validate(
         IUniswapV3Pool pool,
         address collateral,

@@ -1,5 +1,5 @@
 import { mainnet } from "./mainnet";
-import { type NetworkParameters } from "./types";
+import { type MarketParameters, type NetworkParameters } from "./types";
 
 /** What the mock feeds and the pools of `000_mocks` start at, USD for a whole collateral. */
 export const mockPrices: Readonly<Record<string, number>> = { ETH: 2000, BTC: 40_000 };
@@ -10,9 +10,12 @@ export const hardhat: NetworkParameters = {
   chainId: 31_337,
   loanAsset: { token: "USDC", feed: { address: "UsdcUsdFeed", maxAge: 90_000 } },
   uniswapV3Factory: "UniswapV3Factory",
-  markets: mainnet.markets.map((market) => ({
-    ...market,
-    collateral: `W${market.name}`,
-    feed: { address: market.name === "ETH" ? "EthUsdFeed" : "BtcUsdFeed", maxAge: market.feed.maxAge },
-  })),
+  markets: mainnet.markets.map((market) => ({ ...market, collateral: `W${market.name}`, ...feedsOf(market) })),
 };
+
+/** ETH/USD, or WBTC/BTC times BTC/USD. */
+function feedsOf({ name, feed, crossFeed }: MarketParameters): Pick<MarketParameters, "feed" | "crossFeed"> {
+  const usd = `${name[0] ?? ""}${name.slice(1).toLowerCase()}UsdFeed`;
+  if (crossFeed === undefined) return { feed: { ...feed, address: usd } };
+  return { feed: { ...feed, address: "WbtcBtcFeed" }, crossFeed: { ...crossFeed, address: usd } };
+}

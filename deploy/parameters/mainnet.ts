@@ -34,10 +34,10 @@ const inventory = {
   maxHold: DAY,
 } satisfies Partial<MarketParameters["inventory"]>;
 
-const risk = { maxLtvBps: 8000, lltvBps: 8300, minDebt: "500" };
+const risk = { guardBoundBps: 300, maxLtvBps: 8000, lltvBps: 8300, minDebt: "500" };
 
 /** 720 observations hold half an hour of a pool that is traded in every block four times over. */
-const averages = { window: HOUR / 2, observations: 720, boundBps: 300 };
+const averages = { window: HOUR / 2, observations: 720 };
 
 /**
  * Ethereum mainnet. Tokens, feeds (with their heartbeats) and factory: as their issuers publish them. `minRatePerHour` is a pace at
@@ -67,7 +67,10 @@ export const mainnet: NetworkParameters = {
       name: "ETH",
       collateral: "0xC02aaA39b223FE8D0A0e5C4F27eAD9083C756Cc2", // WETH
       feed: { address: "0x5f4eC3Df9cbd43714FE2740f5E3616155c5b8419", maxAge: HOUR + LATE },
-      pool: { fee: 500, ...averages },
+      pools: [
+        { fee: 500, ...averages },
+        { fee: 3000, ...averages },
+      ],
       ...risk,
       debtCeiling: "50000000",
       lane: { ...lane, minRatePerHour: "50", maxRatePerHour: "20000" },
@@ -76,8 +79,12 @@ export const mainnet: NetworkParameters = {
     {
       name: "BTC",
       collateral: "0x2260FAC5E5542a773Aa44fBCfeDf7C193bc2C599", // WBTC
-      feed: { address: "0xF4030086522a5bEEa4988F8cA5B36dbC97BeE88c", maxAge: HOUR + LATE },
-      pool: { fee: 3000, ...averages },
+      feed: { address: "0xfdFD9C85aD200c506Cf9e21F1FD8dd01932FBB23", maxAge: DAY + LATE }, // WBTC/BTC
+      crossFeed: { address: "0xF4030086522a5bEEa4988F8cA5B36dbC97BeE88c", maxAge: HOUR + LATE }, // BTC/USD
+      pools: [
+        { fee: 3000, ...averages },
+        { fee: 500, ...averages },
+      ],
       ...risk,
       debtCeiling: "20000000",
       lane: { ...lane, minRatePerHour: "2", maxRatePerHour: "1000" },

@@ -17,6 +17,16 @@ const amount = z.string().regex(/^\d+(\.\d+)?$/, 'must be an amount of whole tok
 /** A Chainlink feed. `maxAge`: seconds after which its answer is stale, its heartbeat and a little more. */
 const feed = z.strictObject({ address: contract, maxAge: seconds });
 
+/** A Uniswap v3 pool of the collateral and the loan asset. */
+const pool = z.strictObject({
+  /** Fee tier, in millionths. */
+  fee: z.int().positive().max(999_999),
+  /** Seconds over which its means are taken. */
+  window: seconds,
+  /** Observations that it must have room for; raised where it has less. */
+  observations: z.int().min(1).max(65_535),
+});
+
 /** `IAuctionHouse.LaneParameters`, which says what each means. */
 const lane = z.strictObject({
   slopePerMinuteBps: bps,
@@ -58,19 +68,14 @@ const market = z
     /** Part of the names of its deployments, such as `ChainlinkOracle_ETH`. */
     name: z.string().regex(/^[A-Za-z0-9]+$/),
     collateral: contract,
-    /** Of the collateral, in USD if the loan asset has a feed, in the loan asset otherwise. */
+    /** Of the collateral, in the unit of `crossFeed` where there is one, else in USD if the loan asset has a feed, else in the loan asset. */
     feed,
-    /** The Uniswap v3 pool against the loan asset that prices are held against and depth is taken from. */
-    pool: z.strictObject({
-      /** Fee tier, in millionths. */
-      fee: z.int().positive(),
-      /** Seconds over which its means are taken. */
-      window: seconds,
-      /** Observations that it must have room for; raised where it has less. */
-      observations: z.int().min(1).max(65_535),
-      /** How far its price may be from the feed's before the worse of the two counts for borrowing. */
-      boundBps: bps,
-    }),
+    /** What `feed` is multiplied with, such as BTC/USD where that is WBTC/BTC. In USD if the loan asset has a feed, else in the loan asset. */
+    crossFeed: feed.optional(),
+    /** The venues whose depths are added up to the lane's. The guard and the borrow oracle watch the first one. */
+    pools: z.array(pool).min(1).max(4),
+    /** How far the first pool's price may be from the feeds' before the lower of the two counts for borrowing. */
+    guardBoundBps: z.int().min(1).max(9_999),
     maxLtvBps: bps,
     lltvBps: bps,
     /** Of the loan asset. */
@@ -83,6 +88,12 @@ const market = z
     const check = (good: boolean, path: string[], message: string): void => {
       if (!good) context.addIssue({ code: "custom", path, message });
     };
+    check(
+      m.crossFeed?.address.toLowerCase() !== m.feed.address.toLowerCase(),
+      ["crossFeed", "address"],
+      "must be another feed than feed",
+    );
+    check(new Set(m.pools.map(({ fee }) => fee)).size === m.pools.length, ["pools"], "no two may have the same fee");
     check(m.maxLtvBps < m.lltvBps, ["maxLtvBps"], "must be under lltvBps");
     check(m.lane.targetLtvBps < m.lltvBps, ["lane", "targetLtvBps"], "must be under lltvBps");
     check(m.lane.absorbLtvBps > m.lltvBps, ["lane", "absorbLtvBps"], "must be over lltvBps");

@@ -7,41 +7,51 @@ import { SpillwayError } from "../../scripts/errors";
 import { type MarketParameters, type NetworkParameters } from "../parameters";
 import { addressOf, deployerOf, deployOnce, parametersFor } from "../protocol";
 
-/** Of each market: its price, the guard over it, and the depth of its venue. */
+/** Of each market: its price, the guard over it, and the depth of its venues. */
 const script: DeployFunction = async (hre) => {
   const parameters = await parametersFor(hre);
   const loanAsset = await addressOf(hre, parameters.loanAsset.token);
   const quote = parameters.loanAsset.feed;
   for (const market of parameters.markets) {
-    const { name, feed } = market;
+    const { name, feed, crossFeed, guardBoundBps } = market;
     const collateral = await addressOf(hre, market.collateral);
-    const pool = await poolOf(hre, parameters, market);
     const sources = {
       collateral,
       loanAsset,
       base: await addressOf(hre, feed.address),
       baseMaxAge: feed.maxAge,
+      cross: crossFeed === undefined ? ZeroAddress : await addressOf(hre, crossFeed.address),
+      crossMaxAge: crossFeed?.maxAge ?? 0,
       quote: quote === null ? ZeroAddress : await addressOf(hre, quote.address),
       quoteMaxAge: quote?.maxAge ?? 0,
       sequencer: ZeroAddress,
       gracePeriod: 0,
     };
     const primary = await deployOnce(hre, `ChainlinkOracle_${name}`, [sources], "ChainlinkOracle");
-    const { window, boundBps } = market.pool;
-    const guarded = [primary, pool, collateral, loanAsset, window, boundBps];
-    await deployOnce(hre, `GuardedOracle_${name}`, guarded, "GuardedOracle");
-    await deployOnce(hre, `UniswapV3Depth_${name}`, [pool, collateral, loanAsset, window], "UniswapV3Depth");
+    const venues: string[] = [];
+    for (const [index, pool] of market.pools.entries()) {
+      const { fee, window } = pool;
+      const address = await poolOf(hre, parameters, market, pool);
+      if (index === 0) {
+        const guarded = [primary, address, collateral, loanAsset, window, guardBoundBps];
+        await deployOnce(hre, `GuardedOracle_${name}`, guarded, "GuardedOracle");
+      }
+      const args = [address, collateral, loanAsset, window];
+      venues.push(await deployOnce(hre, `UniswapV3Depth_${name}_${fee}`, args, "UniswapV3Depth"));
+    }
+    if (venues.length > 1) await deployOnce(hre, `DepthSum_${name}`, [venues], "DepthSum");
   }
 };
 script.tags = ["oracles"];
 script.dependencies = ["mocks"];
 export default script;
 
-/** A market's pool, with room for as many observations as its window needs. */
+/** A pool of a market, with room for as many observations as its window needs. */
 async function poolOf(
   hre: HardhatRuntimeEnvironment,
   { uniswapV3Factory, loanAsset }: NetworkParameters,
-  { name, collateral, pool }: MarketParameters,
+  { name, collateral }: MarketParameters,
+  pool: MarketParameters["pools"][number],
 ): Promise<string> {
   const factory = new Contract(await addressOf(hre, uniswapV3Factory), factoryAbi, await deployerOf(hre));
   const [a, b] = [await addressOf(hre, collateral), await addressOf(hre, loanAsset.token)];

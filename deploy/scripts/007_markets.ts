@@ -2,11 +2,14 @@ import { type DeployFunction } from "hardhat-deploy/types";
 import { type HardhatRuntimeEnvironment } from "hardhat/types";
 
 import { type MarketParameters } from "../parameters";
-import { addressOf, coreOf, parametersFor, setOnce, unitsOf } from "../protocol";
+import { addressOf, coreOf, isDeployerAdmin, limitsOf, parametersFor, setOnce, unitsOf } from "../protocol";
 
 const WAD_PER_BPS = 10n ** 14n;
 
-/** Lists the markets: what one may borrow, how the lane sells, and what the buffer takes. */
+/**
+ * Lists the markets: what one may borrow, how the lane sells, and what the buffer takes. With a debt ceiling of zero: while
+ * the deployer could still exchange an oracle nobody can borrow. The governor opens the markets in `010_open`.
+ */
 const script: DeployFunction = async (hre) => {
   const { loanAsset, interest, markets } = await parametersFor(hre);
   const { vault, house, buffer } = await coreOf(hre);
@@ -17,20 +20,15 @@ const script: DeployFunction = async (hre) => {
   );
   for (const market of markets) {
     const collateral = await addressOf(hre, market.collateral);
-    const { maxLtvBps, lltvBps } = market;
-    const risk = {
-      oracle: await addressOf(hre, `ChainlinkOracle_${market.name}`),
-      borrowOracle: await addressOf(hre, `GuardedOracle_${market.name}`),
-      maxLtvBps,
-      lltvBps,
-      debtCeiling: await unitsOf(hre, loanAsset.token, market.debtCeiling),
-      minDebt: await unitsOf(hre, loanAsset.token, market.minDebt),
-    };
+    const standing = await vault.market(collateral);
+    const limits = await limitsOf(hre, loanAsset.token, market);
+    const isOpen = standing.debtCeiling !== 0n && !(await isDeployerAdmin(hre));
+    const listed = isOpen ? limits : { ...limits, debtCeiling: 0n };
     const lane = await laneOf(hre, loanAsset.token, market);
     const inventory = await inventoryOf(hre, market);
     const set = async (what: string, ...rest: SetArguments): Promise<void> =>
       setOnce(hre, `market ${market.name}: its ${what}`, ...rest);
-    await set("limits", await vault.market(collateral), risk, async () => vault.setMarket(collateral, risk));
+    await set("limits", standing, listed, async () => vault.setMarket(collateral, listed));
     await set("lane parameters", await house.laneParameters(collateral), lane, async () =>
       house.setLane(collateral, lane),
     );
@@ -53,9 +51,14 @@ async function laneOf(hre: HardhatRuntimeEnvironment, loanAsset: string, market:
     tip: await unitsOf(hre, loanAsset, tip),
     minRatePerHour: await unitsOf(hre, market.collateral, minRatePerHour),
     maxRatePerHour: await unitsOf(hre, market.collateral, maxRatePerHour),
-    depthOracle: await addressOf(hre, `UniswapV3Depth_${market.name}`),
+    depthOracle: await addressOf(hre, depthOracleOf(market)),
     guard: await addressOf(hre, `GuardedOracle_${market.name}`),
   };
+}
+
+/** The name of the depth of all of a market's pools. */
+function depthOracleOf({ name, pools: [first, ...others] }: MarketParameters): string {
+  return others.length > 0 ? `DepthSum_${name}` : `UniswapV3Depth_${name}_${first?.fee}`;
 }
 
 async function inventoryOf(hre: HardhatRuntimeEnvironment, market: MarketParameters) {

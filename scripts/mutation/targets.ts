@@ -47,6 +47,9 @@ export const targets: Record<string, Stage[]> = {
   "contracts/oracles/ChainlinkOracle.sol": [
     { contracts: ["contracts/oracles/ChainlinkOracle.sol:ChainlinkOracle"], tests: at(["oracles/ChainlinkOracle.ts"]) },
   ],
+  "contracts/oracles/DepthSum.sol": [
+    { contracts: ["contracts/oracles/DepthSum.sol:DepthSum"], tests: at(["oracles/DepthSum.ts"]) },
+  ],
   "contracts/oracles/GuardedOracle.sol": [uniswap("GuardedOracle")],
   "contracts/oracles/UniswapV3Depth.sol": [uniswap("UniswapV3Depth")],
   "contracts/oracles/UniswapV3Window.sol": [inBoth],

@@ -56,6 +56,8 @@ export function sqrt(n: bigint): bigint {
 /**
  * Makes a pool of two tokens at a price of `amountB` for `amountA`, with room for `cardinality` observations.
  * @param trader Owns all liquidity and makes all swaps.
+ * @param cardinality Observations that the pool has room for.
+ * @param poolFee Its fee tier, in millionths.
  */
 export async function deployVenue(
   trader: HardhatEthersSigner,
@@ -64,6 +66,7 @@ export async function deployVenue(
   amountA: bigint,
   amountB: bigint,
   cardinality = 200,
+  poolFee = FEE,
 ): Promise<Venue> {
   const factory = await deploy(trader, factoryAbi, factoryCode, []);
   const manager = await deploy(trader, managerAbi, managerCode, [
@@ -78,8 +81,8 @@ export async function deployVenue(
   const [token0, token1] = aIsToken0 ? [tokenA, tokenB] : [tokenB, tokenA];
   const [address0, address1] = aIsToken0 ? [addressA, addressB] : [addressB, addressA];
   const price = aIsToken0 ? sqrtPriceX96(amountB, amountA) : sqrtPriceX96(amountA, amountB);
-  await send(manager, "createAndInitializePoolIfNecessary", [address0, address1, FEE, price]);
-  const poolAddress = (await factory.getFunction("getPool").staticCall(address0, address1, FEE)) as string;
+  await send(manager, "createAndInitializePoolIfNecessary", [address0, address1, poolFee, price]);
+  const poolAddress = (await factory.getFunction("getPool").staticCall(address0, address1, poolFee)) as string;
   const pool = await ethers.getContractAt("IUniswapV3Pool", poolAddress, trader);
   await pool.increaseObservationCardinalityNext(cardinality);
 
@@ -98,7 +101,7 @@ export async function deployVenue(
         {
           token0: address0,
           token1: address1,
-          fee: FEE,
+          fee: poolFee,
           tickLower: lower,
           tickUpper: upper,
           ...(await amountsFor(pool, lower, upper, liquidity)),
@@ -125,7 +128,7 @@ export async function deployVenue(
         {
           tokenIn: zeroForOne ? address0 : address1,
           tokenOut: zeroForOne ? address1 : address0,
-          fee: FEE,
+          fee: poolFee,
           recipient: trader.address,
           deadline: MaxUint256,
           amountIn: amount,

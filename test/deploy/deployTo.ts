@@ -1,6 +1,7 @@
 import { expect } from "chai";
 
 import { hardhat, mainnet } from "../../deploy/parameters";
+import { Vault__factory } from "../../typechain-types";
 import { deployTo, TEST_ACCOUNTS } from "../../scripts/deployTo";
 import { SpillwayError } from "../../scripts/errors";
 import { startAnvil } from "../../scripts/replay/chain/anvil";
@@ -8,6 +9,7 @@ import { abi, Chain } from "../../scripts/replay/chain/chain";
 
 /** Some time later than any on which these tests run, so that the blocks are the same whenever they do. */
 const START = 4_000_000_000;
+const vaultAbi = Vault__factory.createInterface();
 const reads = abi([
   "function auctionHouse() view returns (address)",
   "function hasRole(uint64, address) view returns (bool, uint32)",
@@ -29,6 +31,7 @@ async function deployOnFreshChain() {
       linked: await read("Vault", "auctionHouse"),
       governor: await read("AccessManager", "hasRole", 1n, TEST_ACCOUNTS.governor),
       deployer: await read("AccessManager", "hasRole", 0n, TEST_ACCOUNTS.deployer),
+      ceiling: await ceilingOf(chain, addresses),
       lane: await read("AuctionHouse", "lane", addresses.WETH),
       blocks: chain.blockNumber,
       seconds: chain.timestamp - START,
@@ -37,6 +40,11 @@ async function deployOnFreshChain() {
   } finally {
     await anvil.stop();
   }
+}
+
+async function ceilingOf(chain: Chain, { Vault, WETH }: Record<string, string>): Promise<bigint> {
+  const [market] = await chain.read(Vault ?? "", vaultAbi, "market", [WETH]);
+  return (market as { debtCeiling: bigint }).debtCeiling;
 }
 
 async function codeOf(run: () => Promise<unknown>): Promise<string> {
@@ -62,8 +70,10 @@ describe("deployTo", () => {
       "Lens",
     ]);
     expect(first.automines).to.equal(false);
-    // a second a block, and the hour that the pools stand before the oracles
-    expect(first.seconds).to.equal(first.blocks - 1 + 3600 - 1);
+    // the governor has opened the markets
+    expect(first.ceiling).to.equal(50_000_000_000_000n);
+    // a second a block, the hour that the pools stand before the oracles, and the timelock
+    expect(first.seconds).to.equal(first.blocks - 1 + 3600 - 1 + hardhat.timelock - 1);
 
     expect(await deployOnFreshChain()).to.deep.equal(first);
   });

@@ -26,6 +26,7 @@ async function runScripts() {
     feeds: {
       ETH: await ethers.getContractAt("MockAggregatorV3", await at("EthUsdFeed")),
       BTC: await ethers.getContractAt("MockAggregatorV3", await at("BtcUsdFeed")),
+      WBTC: await ethers.getContractAt("MockAggregatorV3", await at("WbtcBtcFeed")),
       USDC: await ethers.getContractAt("MockAggregatorV3", await at("UsdcUsdFeed")),
     },
   };

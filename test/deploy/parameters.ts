@@ -41,6 +41,17 @@ describe("deployment parameters", () => {
     }
   });
 
+  it("takes one pool to four, and one feed or two", () => {
+    for (const count of [1, 4]) {
+      const pools = Array.from({ length: count }, (_, index) => ({ ...eth!.pools[0]!, fee: index + 1 }));
+      expect(checkParameters(withEth({ pools })).markets[0]!.pools).to.deep.equal(pools);
+    }
+    expect([eth!.crossFeed, btc!.crossFeed?.address]).to.deep.equal([
+      undefined,
+      "0xF4030086522a5bEEa4988F8cA5B36dbC97BeE88c",
+    ]);
+  });
+
   const bad: [string, object, string][] = [
     ["a timelock below zero", { ...mainnet, timelock: -1 }, "timelock: "],
     ["a cooldown that the timelock doesn't outlast", { ...mainnet, timelock: 3 * 86_400 - 1 }, "buffer.cooldown: must not be longer than timelock"],
@@ -58,6 +69,16 @@ describe("deployment parameters", () => {
     ["a discount for which there is no room", withEth({ lane: { ...eth!.lane, maxDiscountBps: 801 } }), "markets.0.lane.maxDiscountBps: "],
     ["an amount as a number", withEth({ debtCeiling: 50_000_000 }), "markets.0.debtCeiling: "],
     ["an amount with a sign", withEth({ minDebt: "-1" }), "markets.0.minDebt: must be an amount"],
+    ["no pool", withEth({ pools: [] }), "markets.0.pools: "],
+    ["five pools", withEth({ pools: [1, 2, 3, 4, 5].map((fee) => ({ ...eth!.pools[0]!, fee })) }), "markets.0.pools: "],
+    ["two pools of one fee", withEth({ pools: [eth!.pools[0]!, { ...eth!.pools[0]!, window: 60 }] }), "markets.0.pools: no two may have the same fee"],
+    ["a pool whose fee is all of the trade", withEth({ pools: [{ ...eth!.pools[0]!, fee: 1_000_000 }] }), "markets.0.pools.0.fee: "],
+    ["a later pool without a window", withEth({ pools: [eth!.pools[0]!, { ...eth!.pools[1]!, window: 0 }] }), "markets.0.pools.1.window: "],
+    ["a guard without a bound", withEth({ guardBoundBps: 0 }), "markets.0.guardBoundBps: "],
+    ["a guard that never parts", withEth({ guardBoundBps: 10_000 }), "markets.0.guardBoundBps: "],
+    ["a cross feed that may be of any age", withEth({ crossFeed: { ...btc!.crossFeed!, maxAge: 0 } }), "markets.0.crossFeed.maxAge: "],
+    ["a cross feed with a wrong checksum", withEth({ crossFeed: { ...btc!.crossFeed!, address: "0xf4030086522a5bEEa4988F8cA5B36dbC97BeE88c" } }), "markets.0.crossFeed.address: must be an address"],
+    ["one feed twice", withEth({ crossFeed: { ...eth!.feed, address: eth!.feed.address.toLowerCase() } }), "markets.0.crossFeed.address: must be another feed"],
     ["a feed that may be of any age", withEth({ feed: { ...eth!.feed, maxAge: 0 } }), "markets.0.feed.maxAge: "],
   ]; // prettier-ignore
   for (const [what, parameters, words] of bad) {

@@ -1,5 +1,6 @@
 import { expect } from "chai";
-import { MaxUint256 } from "ethers";
+import { abi as factoryAbi } from "@uniswap/v3-core/artifacts/contracts/UniswapV3Factory.sol/UniswapV3Factory.json";
+import { Contract, MaxUint256, ZeroAddress } from "ethers";
 import { deployments, ethers } from "hardhat";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -7,6 +8,7 @@ import { join } from "node:path";
 
 import { hardhat, type NetworkParameters } from "../../deploy/parameters";
 import { mockPrices } from "../../deploy/parameters/hardhat";
+import { type MockERC20 } from "../../typechain-types";
 import { deployed } from "./fixture";
 
 const WAD = 10n ** 18n;
@@ -69,6 +71,7 @@ describe("deploy scripts", () => {
       expect(market.borrowOracle).to.equal(await at(`GuardedOracle_${name}`));
       expect([market.maxLtvBps, market.lltvBps]).to.deep.equal([8000n, 8300n]);
       expect(market.minDebt).to.equal(500_000_000n);
+      expect(market.debtCeiling).to.equal(name === "ETH" ? 50_000_000_000_000n : 20_000_000_000_000n);
 
       const lane = await house.laneParameters(token);
       expect(lane.slopeWad).to.equal((5n * 10n ** 15n) / 60n); // 0.5 % a minute
@@ -77,7 +80,7 @@ describe("deploy scripts", () => {
       expect([lane.liquidationFeeBps, lane.paceBps, lane.stressPaceBps]).to.deep.equal([50n, 120n, 480n]);
       expect([lane.absorbDelay, lane.maxAuctionDuration, lane.emaPeriod]).to.deep.equal([3600n, 14_400n, 1800n]);
       expect([lane.tip, lane.chipBps]).to.deep.equal([20_000_000n, 2n]);
-      expect(lane.depthOracle).to.equal(await at(`UniswapV3Depth_${name}`));
+      expect(lane.depthOracle).to.equal(await at(`DepthSum_${name}`));
       expect(lane.guard).to.equal(await at(`GuardedOracle_${name}`));
 
       const inventory = await buffer.inventoryParameters(token);
@@ -92,17 +95,59 @@ describe("deploy scripts", () => {
       expect(whole(averageE36)).to.be.closeTo(mockPrices[name]!, mockPrices[name]! / 5000);
       expect(await guard.diverged()).to.equal(false);
 
-      // 1.2 times what moves the pool by 1 %, an hour
+      // 1.2 times what moves the pools by 1 %, an hour
       const depth = await (await ethers.getContractAt("IDepthOracle", lane.depthOracle)).depth();
-      expect((await house.lane(token)).ratePerHour).to.equal((depth * 120n) / 100n);
+      // to a billionth: the means were another second's
+      expect((await house.lane(token)).ratePerHour).to.be.closeTo((depth * 120n) / 100n, depth / 10n ** 9n);
     }
   });
 
-  it("make room for observations in the pools", async () => {
-    await deployed();
-    const guard = await ethers.getContractAt("GuardedOracle", (await deployments.get("GuardedOracle_BTC")).address);
-    const pool = await ethers.getContractAt("IUniswapV3Pool", await guard.pool());
-    expect((await pool.slot0()).observationCardinalityNext).to.equal(hardhat.markets[1]!.pool.observations);
+  it("price WBTC as WBTC/BTC times BTC/USD, and WETH by its one feed", async () => {
+    const { vault, weth, wbtc, feeds } = await deployed();
+    const oracleOf = async (token: MockERC20) =>
+      ethers.getContractAt("ChainlinkOracle", (await vault.market(token)).oracle);
+    const [eth, btc] = [await oracleOf(weth), await oracleOf(wbtc)];
+    expect([await eth.base(), await eth.cross(), await eth.quote()]).to.deep.equal([
+      await feeds.ETH.getAddress(),
+      ZeroAddress,
+      await feeds.USDC.getAddress(),
+    ]);
+    expect([await btc.base(), await btc.cross(), await btc.quote()]).to.deep.equal([
+      await feeds.WBTC.getAddress(),
+      await feeds.BTC.getAddress(),
+      await feeds.USDC.getAddress(),
+    ]);
+    expect([await btc.baseMaxAge(), await btc.crossMaxAge()]).to.deep.equal([88_200n, 5400n]);
+    await feeds.WBTC.setAnswer(97_000_000n); // a WBTC is 0.97 BTC
+    expect(await btc.price()).to.equal(38_800n * 10n ** (36n + 6n - 8n));
+  });
+
+  it("add up the depths of each market's pools, and guard with the first one", async () => {
+    const { factory: factoryAddress, usdc, weth, wbtc } = await deployed();
+    const factory = new Contract(factoryAddress, factoryAbi, ethers.provider);
+    const poolOf = async (token: MockERC20, fee: number): Promise<string> =>
+      factory.getFunction("getPool").staticCall(token, usdc, fee) as Promise<string>;
+    for (const [index, token] of [weth, wbtc].entries()) {
+      const { name, pools } = hardhat.markets[index]!;
+      const sum = await ethers.getContractAt("DepthSum", (await deployments.get(`DepthSum_${name}`)).address);
+      const guard = await ethers.getContractAt(
+        "GuardedOracle",
+        (await deployments.get(`GuardedOracle_${name}`)).address,
+      );
+      const venues = await sum.venues();
+      expect(venues.length).to.equal(pools.length).and.to.equal(2);
+      let total = 0n;
+      for (const [place, { fee, observations }] of pools.entries()) {
+        const venue = await ethers.getContractAt("UniswapV3Depth", venues[place]!);
+        const pool = await ethers.getContractAt("IUniswapV3Pool", await venue.pool());
+        expect(await venue.getAddress()).to.equal((await deployments.get(`UniswapV3Depth_${name}_${fee}`)).address);
+        expect(await pool.getAddress()).to.equal(await poolOf(token, fee));
+        expect((await pool.slot0()).observationCardinalityNext).to.equal(observations);
+        total += await venue.depth();
+      }
+      expect(await sum.depth()).to.equal(total);
+      expect(await guard.pool()).to.equal(await poolOf(token, pools[0]!.fee));
+    }
   });
 
   it("change nothing when run a second time", async () => {
@@ -123,9 +168,10 @@ describe("deploy scripts", () => {
   const [eth, btc] = hardhat.markets;
   const changed: [string, NetworkParameters, RegExp][] = [
     ["a setting", { ...hardhat, markets: [{ ...eth!, minDebt: "501" }, btc!] }, /market ETH: its limits differ from the parameters in minDebt; only the governor/],
+    ["a debt ceiling", { ...hardhat, markets: [{ ...eth!, debtCeiling: "50000001" }, btc!] }, /market ETH: its limits differ from the parameters in debtCeiling; only the governor/],
     ["shares of interest", { ...hardhat, interest: { ...hardhat.interest, reserveShareBps: 501 } }, /interest shares differ from the parameters in reserveShareBps; only the governor/],
     ["a constructor's argument", { ...hardhat, buffer: { ...hardhat.buffer, name: "Another" } }, /LiquidityBuffer is deployed with other code or arguments/],
-    ["a pool that does not exist", { ...hardhat, markets: [{ ...eth!, pool: { ...eth!.pool, fee: 100 } }, btc!] }, /market ETH: Uniswap v3 has no pool of fee 100/],
+    ["a pool that does not exist", { ...hardhat, markets: [{ ...eth!, pools: [{ ...eth!.pools[0]!, fee: 100 }] }, btc!] }, /market ETH: Uniswap v3 has no pool of fee 100/],
   ]; // prettier-ignore
   for (const [what, parameters, words] of changed) {
     it(`refuse to run again with another value of ${what}, and send nothing`, async () => {

@@ -118,8 +118,8 @@ async function build(): Promise<World> {
     await token.connect(trader).approve(router, MaxUint256);
   }
   const poolOf = async (name: string): Promise<IUniswapV3Pool> => {
-    const { address } = await deployments.get(`UniswapV3Depth_${name}`);
-    return ethers.getContractAt("IUniswapV3Pool", await (await ethers.getContractAt("UniswapV3Depth", address)).pool());
+    const { address } = await deployments.get(`GuardedOracle_${name}`);
+    return ethers.getContractAt("IUniswapV3Pool", await (await ethers.getContractAt("GuardedOracle", address)).pool());
   };
   const pools = { ETH: await poolOf("ETH"), BTC: await poolOf("BTC") };
   await vault.connect(people.lender).deposit(usdc(1_000_000), people.lender);

@@ -22,6 +22,8 @@ async function onFeeds() {
       quote,
       sequencer,
       baseMaxAge: MAX_AGE,
+      cross: ethers.ZeroAddress,
+      crossMaxAge: 0,
       quoteMaxAge: DAY,
       gracePeriod: GRACE,
       collateral,

@@ -149,6 +149,8 @@ abstract contract World is ForgeTest {
                 loanAsset: IERC20Metadata(address(loan)),
                 base: m.feed,
                 baseMaxAge: MAX_AGE,
+                cross: IAggregatorV3(address(0)),
+                crossMaxAge: 0,
                 quote: IAggregatorV3(address(0)),
                 quoteMaxAge: 0,
                 sequencer: IAggregatorV3(address(0)),

@@ -2,6 +2,7 @@ import { mainnet, type MarketParameters, type NetworkParameters } from "../../..
 import { SpillwayError } from "../../errors";
 import type { CollateralAsset } from "../scenarios/schema";
 import { override, type Overrides } from "../sweep/parameters";
+import { item } from "../item";
 import type { World } from "./engine";
 import { luna } from "./spillwayLuna";
 
@@ -32,7 +33,8 @@ export function parametersFor(world: World): NetworkParameters {
         ...parameters,
         collateral: collateral.address,
         feed: { address: collateral.feed, maxAge },
-        pool: { ...parameters.pool, fee: poolFee },
+        crossFeed: undefined, // the replay's feeds are in USD
+        pools: [{ ...item(parameters.pools, 0), fee: poolFee }],
         debtCeiling: "1000000000000",
         inventory: asset === "LUNA" ? parameters.inventory : { ...parameters.inventory, cap: "1000000000" },
       };

@@ -37,7 +37,7 @@ export async function deployMorpho(world: World, deployer: Deployer): Promise<De
   const made: Market[] = [];
   for (const { asset, collateral } of markets) {
     const base = [collateral.address, loan.address, collateral.feed, ANY_AGE];
-    const sources = [...base, loan.feed, ANY_AGE, ZeroAddress, 0n];
+    const sources = [...base, ZeroAddress, 0n, loan.feed, ANY_AGE, ZeroAddress, 0n];
     const oracle = await deployer.place(`oracle of ${asset}`, oracleArtifact, [sources]);
     const params = [loan.address, collateral.address, oracle.address, irm.address, parameters.lltv[asset]] as const;
     const encoded = AbiCoder.defaultAbiCoder().encode(["address", "address", "address", "address", "uint256"], params);
