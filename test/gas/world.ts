@@ -33,6 +33,8 @@ async function deployReal() {
       loanAsset: loan,
       base,
       baseMaxAge: 365 * 86_400,
+      cross: ethers.ZeroAddress,
+      crossMaxAge: 0,
       quote,
       quoteMaxAge: 365 * 86_400,
       sequencer: ethers.ZeroAddress,
