@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
 import { runAll, type AllOptions } from "../../scripts/replay/all";
 import type { Comparison } from "../../scripts/replay/report/comparison";
-import type { ReplayResult } from "../../scripts/replay/result";
+import type { ReplayResult } from "../../scripts/replay/model/result";
 import { runHere, start } from "./commandLine";
 
 const REPLAY = ["index.html", "result.csv", "result.json", "series.json"];
@@ -23,7 +23,7 @@ describe("every scenario at once", function () {
 
   const asked = (out: string, change: Partial<AllOptions>): AllOptions => ({
     ...{ scenarios: ["flash-wick", "tariff-2025-10"], engines: ["none"], bookToDepth: 150, buffer: 0, seed: 1 },
-    match: "distance" as const,
+    ...{ match: "distance" as const, keepers: "profit" as const },
     ...{
       fromSeconds: 0,
       toSeconds: 300,

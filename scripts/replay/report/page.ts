@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { buildSync } from "esbuild";
-import type { Match } from "../agents/borrowers";
+import type { Match } from "../model/choices";
 import { embedJson, markup, Markup } from "./markup";
 
 export interface PageParts {
