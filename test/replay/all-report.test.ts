@@ -53,7 +53,7 @@ describe("the comparison of scenarios", () => {
     expect(text).to.match(/│ real crashes together \(2\) +│ +0\.14 │ +0\.06 │/);
     expect(text).to.match(/Highest LTV reached, %[\s\S]*│ real crashes together \(2\) +│ +✓ 93\.41 │/);
     // percentiles of two crashes make none of both
-    expect(text).to.match(/Time over limit, 90 %, min[^─]*─[^a-z]*first +│ +1,266 │ +✓ 1\.4 │/);
+    expect(text).to.match(/Time over limit \(90 %\), min[^─]*─[^a-z]*first +│ +1,266 │ +✓ 1\.4 │/);
     expect(text.match(/real crashes together/g)).to.have.lengthOf(5);
     expect(text).to.contain("failed: fourth (RPC_ERROR)");
   });

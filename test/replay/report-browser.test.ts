@@ -50,11 +50,11 @@ describe("replay report: page in a browser", function () {
     const { page } = await show(sample(), sampleSeries());
     const cells = (label: string): Promise<string[]> =>
       page.locator(".figures tr", { hasText: label }).locator(".value").allInnerTexts();
-    expect(await cells("Cost of that gas")).to.deep.equal(["0.07", "0.03", "0.02", "0.00"]);
+    expect(await cells("Cost of that gas")).to.deep.equal(["0.07", "0.031", "0.02", "0.00"]);
     expect(await cells("Highest LTV reached")).to.deep.equal(["93.41", "101.02", "101.02", "101.02"]);
-    expect(await cells("Time over limit, median")).to.deep.equal(["318", "0.2", "0.2", "0.2"]);
-    expect(await cells("Time over limit, 90 %")).to.deep.equal(["1,266", "1.4", "1.4", "1.4"]);
-    expect(await cells("Time over limit, longest")).to.deep.equal(["1,889", "34", "34", "34"]);
+    expect(await cells("Time over limit (median)")).to.deep.equal(["318", "0.2", "0.2", "0.2"]);
+    expect(await cells("Time over limit (90 %)")).to.deep.equal(["1,266", "1.4", "1.4", "1.4"]);
+    expect(await cells("Time over limit (longest)")).to.deep.equal(["1,889", "34", "34", "34"]);
     expect(await cells("Keepers' transactions")).to.deep.equal(["1,475", "142", "118", "0"]);
     const kinds = page.locator(".figures .kinds");
     expect(await kinds.allInnerTexts()).to.deep.equal([
@@ -63,6 +63,7 @@ describe("replay report: page in a browser", function () {
       "liquidate 117, reverted 1",
     ]);
     for (const one of await kinds.all()) expect(await one.isVisible()).to.equal(true);
+    expect(await page.getByRole("banner").innerText()).to.match(/Spillway's keeper\s+for profit only/i);
     const keepers = page.locator("#run ~ details tr, section tr", { hasText: "What Spillway's keeper does" });
     expect(await keepers.locator("td").innerText()).to.equal("profit");
   });

@@ -12,7 +12,7 @@ import { BASELINE, engineStyle } from "./engines";
 import { engineSwatch, kindsBelow } from "./html";
 import { markup, type Markup } from "./markup";
 import { bestEngines, formatNumber, measure, shown, type Measure } from "./measures";
-import { commandBlock, matchSentence, pageHead, renderPage } from "./page";
+import { commandBlock, keepersText, matchSentence, pageHead, renderPage } from "./page";
 
 /** The measures that scenarios are compared by, in the order of the page. */
 export const COMPARED = (
@@ -64,6 +64,7 @@ function header(comparison: Comparison, engines: readonly string[]): Markup {
   if (shared) {
     facts.push(["Book over venue depth", `${formatNumber(shared.bookToDepth, 0)} times`]);
     facts.push(["Buffer", `${formatNumber(100 * shared.buffer, 1)} % of the book`]);
+    facts.push(["Spillway's keeper", keepersText(shared.keepers)]);
     facts.push(["Seed", String(shared.seed)]);
   }
   return pageHead({

@@ -5,7 +5,7 @@ import type { Point } from "./downsample";
 import { BASELINE, engineStyle, orderedEngines } from "./engines";
 import { markup, type Markup } from "./markup";
 import { bestEngines, formatNumber, MEASURES, shown, transactionsText, type Measure } from "./measures";
-import { commandBlock, matchSentence, pageHead, renderPage, sentenceCase } from "./page";
+import { commandBlock, keepersText, matchSentence, pageHead, renderPage, sentenceCase } from "./page";
 import { verdict } from "./verdict";
 
 /**
@@ -86,6 +86,7 @@ function header({ scenario, seed, engines, parameters }: ReplayResult, series: R
     ],
     ["Book over venue depth", `${formatNumber(parameters.bookToDepth, 0)} times`],
     ["Buffer", `${formatNumber(100 * parameters.buffer, 1)} % of the book`],
+    ["Spillway's keeper", keepersText(parameters.keepers)],
     ["Seed", String(seed)],
   ];
   if (first !== undefined && last !== undefined) facts.unshift(["Time, UTC", `${utc(first)} to ${utc(last)}`]);

@@ -189,7 +189,7 @@ const BY_FIELD: Record<MeasureField, Omit<Measure, "field">> = {
   },
   "timeOverLimitMinutes.p50": {
     group: "Keepers and time",
-    label: "Time over limit, median",
+    label: "Time over limit (median)",
     unit: "min",
     explanation:
       "How long positions stood above their liquidation limit in all, half of the debt no longer than this. Of positions that ever were above it, by their debt then.",
@@ -198,7 +198,7 @@ const BY_FIELD: Record<MeasureField, Omit<Measure, "field">> = {
   },
   "timeOverLimitMinutes.p90": {
     group: "Keepers and time",
-    label: "Time over limit, 90 %",
+    label: "Time over limit (90 %)",
     unit: "min",
     explanation: "The same, nine tenths of the debt no longer than this.",
     better: "lower",
@@ -206,7 +206,7 @@ const BY_FIELD: Record<MeasureField, Omit<Measure, "field">> = {
   },
   "timeOverLimitMinutes.p100": {
     group: "Keepers and time",
-    label: "Time over limit, longest",
+    label: "Time over limit (longest)",
     unit: "min",
     explanation: "The same, the position that stood above it longest in all.",
     better: "lower",
