@@ -67,6 +67,13 @@ describe("every scenario at once", function () {
       const figures = luna.engines[engine];
       expect(figures?.liquidatedPct, engine).to.be.above(0);
       expect(figures?.gasUsed, engine).to.be.above(0);
+      expect(figures?.gasCostPct, engine).to.be.above(0);
+      expect(figures?.worstLtvPct, engine).to.be.above(62.5);
+      expect(figures?.timeOverLimitMinutes.p100, engine).to.be.above(0);
+      const { open, liquidate, other } = figures!.transactions;
+      expect(engine === "spillway" ? open : liquidate, engine).to.be.above(0);
+      expect(engine === "spillway" ? liquidate : open, engine).to.equal(0);
+      expect(other, engine).to.equal(0);
       expect(comparison.totals.engines[engine]?.excessDrawdownPct).to.equal(figures?.excessDrawdownPct);
     }
     expect(luna.parameters["etherUsd"]).to.equal(2240);
