@@ -49,7 +49,7 @@ export async function measureGas(): Promise<Measured> {
   try {
     ready = await createWorld({
       ...{ scenario, startPrices: [PRICE], start: scenario.start, stepSeconds: 60 },
-      ...{ bookToDepth: 1, buffer: 0, seed: 1, impact: false, fork: { url: origin.url } },
+      ...{ bookToDepth: 1, buffer: 0, keepers: "profit" as const, seed: 1, impact: false, fork: { url: origin.url } },
     });
     return await new Measurement(ready).run();
   } finally {

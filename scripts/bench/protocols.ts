@@ -6,7 +6,7 @@ import { mainnet } from "../replay/chain/addresses";
 import { abi } from "../replay/chain/chain";
 import { deployAave } from "../replay/engines/aave-v3/deploy";
 import { Deployer } from "../replay/engines/deployer";
-import type { World } from "../replay/engines/engine";
+import type { World } from "../replay/model/engine";
 import { deployMorpho } from "../replay/engines/morpho-blue/deploy";
 import { parametersFor } from "../replay/engines/spillwayParameters";
 import { item } from "../replay/item";

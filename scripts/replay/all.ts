@@ -9,7 +9,7 @@ import { renderComparisonCsv } from "./report/comparisonCsv";
 import { renderComparison } from "./report/comparisonHtml";
 import { checkFork, plan, runReplay, type ReplayOptions, type RunProgress } from "./run";
 import { findScenario, scenarios } from "./scenarios";
-import type { Scenario } from "./scenarios/schema";
+import type { Scenario } from "./model/scenario";
 
 /** What all replays are asked for; the same for each scenario, as far as it is long enough. */
 export interface AllOptions extends Omit<ReplayOptions, "scenario" | "prices" | "port" | "onProgress" | "pool"> {

@@ -1,7 +1,7 @@
 import { Command, CommanderError } from "commander";
 import { SpillwayError } from "../errors";
-import { MATCHES } from "./agents/borrowers";
 import { engines } from "./engines";
+import { KEEPERS, MATCHES } from "./model/choices";
 import { choice, integer, number, seconds } from "./options";
 import { runAll } from "./all";
 import { showJobs } from "./jobProgress";
@@ -21,6 +21,7 @@ interface Flags {
   buffer: string;
   seed: string;
   match: string;
+  keepers: string;
   step?: string;
   from: string;
   to?: string;
@@ -50,12 +51,17 @@ const program = new Command("replay")
     "the book's collateral over the collateral whose sale moves the pool by 1 %",
     "150",
   )
-  .option("--buffer <share>", "the buffer's cash over the book's starting collateral value", "0.15")
+  .option("--buffer <share>", "the buffer's cash over the book's starting collateral value", "0.02")
   .option("--seed <number>", "the borrowers are drawn from it", "1")
   .option(
     "--match <what>",
     "what is the same for one borrower at every engine: the distance of its LTV from the engine's own lltv, or the ltv",
     "distance",
+  )
+  .option(
+    "--keepers <policy>",
+    "what Spillway's keeper does: profit, only what pays for itself, or service, at a loss too what the protocol needs",
+    "profit",
   )
   .option("--step <duration>", "time from one step to the next (default: the scenario's, mostly 60s)")
   .option("--from <duration>", "where to begin, from the start of the prices", "0s")
@@ -122,6 +128,7 @@ async function run(args: readonly string[]): Promise<number> {
     buffer: number(flags.buffer, "--buffer", 0, 10),
     seed: integer(flags.seed, "--seed", 0, 2 ** 32 - 1),
     match: choice(flags.match, "--match", MATCHES),
+    keepers: choice(flags.keepers, "--keepers", KEEPERS),
     ...(flags.step !== undefined && {
       stepSeconds: integer(seconds(flags.step, "--step").toString(), "--step", 12, 3600),
     }),

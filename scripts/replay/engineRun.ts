@@ -1,14 +1,14 @@
 import { stateRoot } from "./chain/fingerprint";
-import { abi, type MinedBlock, type Receipt, type TxRequest } from "./chain/chain";
-import { openRequest, WatchfulBorrowers, type BorrowerAction, type Match } from "./agents/borrowers";
-import type { Engine, EngineFactory, LiquidationEvent, World } from "./engines/engine";
-import { lltvOf } from "./engines/spillwayParameters";
+import { abi } from "./chain/chain";
+import type { Chain, MinedBlock, Receipt, TxRequest } from "./model/chain";
+import { openRequest, WatchfulBorrowers, type BorrowerAction } from "./agents/borrowers";
+import type { Engine, EngineFactory, LiquidationEvent, World } from "./model/engine";
 import { SpillwayError } from "../errors";
 import { item } from "./item";
 import type { Market } from "./market/market";
-import { Recorder, type Figures, type Holdings } from "./metrics/recorder";
-import type { EngineSeries } from "./result";
-import type { Scenario } from "./scenarios/schema";
+import { Recorder, type Holdings } from "./metrics/recorder";
+import type { EngineSeries, Figures, TransactionKind } from "./model/result";
+import type { Scenario } from "./model/scenario";
 import { createWorld, type ReadyWorld, type WorldOptions } from "./world";
 
 /** Seconds from the first block of a step, in which the market moves, to the second, in which keepers act. */
@@ -20,8 +20,8 @@ const GWEI = 1e9;
 export interface EngineRunOptions extends WorldOptions {
   /** Outside price per market at each step. */
   paths: readonly (readonly number[])[];
-  /** What is the same for one borrower at every engine. With "ltv" all engines' borrowers stand where Spillway's do. */
-  match: Match;
+  /** Places borrowers by these limits in place of the engine's own, Wad, per market, so that all engines' stand at one LTV. */
+  sharedLltv?: readonly bigint[];
   onStep: () => void;
 }
 
@@ -58,6 +58,7 @@ async function run(engine: Engine, ready: ReadyWorld, options: EngineRunOptions)
   const { scenario, start, stepSeconds, paths } = options;
   const { world, markets, borrowers, shift } = ready;
   const { chain } = world;
+  const keepersAfter = Math.min(KEEPERS_AFTER, Math.floor(stepSeconds / 2));
   const sizes = markets.map(({ info }) => ({
     startPrice: info.startPrice,
     collateralDecimals: info.collateral.decimals,
@@ -67,7 +68,7 @@ async function run(engine: Engine, ready: ReadyWorld, options: EngineRunOptions)
   await engine.deploy();
   const limits = engine.limits;
   const opening = limits.map(({ lltv, maxLtv }, index) => ({
-    lltv: options.match === "ltv" ? lltvOf(item(world.markets, index).asset) : lltv,
+    lltv: options.sharedLltv ? item(options.sharedLltv, index) : lltv,
     maxLtv,
   }));
   await engine.open(borrowers.map((one) => openRequest(one, item(sizes, one.market), item(opening, one.market))));
@@ -79,7 +80,8 @@ async function run(engine: Engine, ready: ReadyWorld, options: EngineRunOptions)
   const gauges = await engine.gauges();
   const lltv = limits.map((limit) => limit.lltv);
   const recorder = new Recorder({
-    ...{ loan: world.loan, markets: world.markets, book: ready.book, lltv, stepSeconds, etherUsd: world.etherUsd },
+    ...{ loan: world.loan, markets: world.markets, book: ready.book, lltv, etherUsd: world.etherUsd },
+    ...{ stepSeconds, keepersAfter },
     marketOf: borrowers.map((borrower) => borrower.market),
     bufferStart: gauges.buffer?.cash ?? 0n,
   });
@@ -98,14 +100,21 @@ async function run(engine: Engine, ready: ReadyWorld, options: EngineRunOptions)
     const first = await chain.mine(time + shift, baseFee);
     checkMoves(first.queued.slice(0, moves.length));
     const early = await keepersDid(engine, markets, first, first.receipts.length - first.queued.length);
+    if (actions.length > 0) positions = await engine.positions();
+    const found = positions;
 
-    const keepersAt = time + shift + Math.min(KEEPERS_AFTER, Math.floor(stepSeconds / 2));
+    const keepersAt = time + shift + keepersAfter;
     await chain.prepare(keepersAt, baseFee);
     if (!keepersAreOut(scenario, time)) await engine.actKeepers({ timestamp: keepersAt, baseFee });
     const second = await chain.mine(keepersAt, baseFee);
     const late = await keepersDid(engine, markets, second, second.receipts.length);
 
-    const keeperReceipts = [...first.receipts.filter((receipt) => !first.queued.includes(receipt)), ...second.receipts];
+    const others = first.receipts.filter((receipt) => !first.queued.includes(receipt));
+    const keeperReceipts = [...others, ...second.receipts];
+    const transactions = [
+      ...(await kindsOf(engine, chain, first.number, others)),
+      ...(await kindsOf(engine, chain, second.number, second.receipts)),
+    ];
     const changed = keeperReceipts.length > 0 || actions.length > 0 || time - positionsRead >= READ_EVERY;
     if (changed || step === lastStep) {
       positions = await engine.positions();
@@ -114,11 +123,13 @@ async function run(engine: Engine, ready: ReadyWorld, options: EngineRunOptions)
     recorder.add({
       time,
       prices: markets.map((market) => market.prices),
+      found,
       positions,
       gauges: await engine.gauges(),
       events: [...early, ...late],
       keeperGas: keeperReceipts.reduce((sum, receipt) => sum + receipt.gasUsed, 0n),
       keeperFees: keeperReceipts.reduce((sum, receipt) => sum + receipt.gasUsed * receipt.effectiveGasPrice, 0n),
+      transactions,
     });
     options.onStep();
   }
@@ -143,6 +154,20 @@ async function keepersDid(
 ): Promise<readonly LiquidationEvent[]> {
   if (transactions > 0) for (const market of markets) await market.sold();
   return engine.settle(block);
+}
+
+/** What keepers' transactions of a block did. Asks the node only where there are any. */
+async function kindsOf(
+  engine: Engine,
+  chain: Chain,
+  block: number,
+  receipts: readonly Receipt[],
+): Promise<(TransactionKind | "reverted")[]> {
+  if (receipts.length === 0) return [];
+  const calldata = await chain.calldata(block);
+  return receipts.map(({ status, transactionHash }) =>
+    status === 1 ? engine.kindOf(calldata.get(transactionHash) ?? "0x") : "reverted",
+  );
 }
 
 /** What borrowers want to do, and who leaves at this step, as transactions. */

@@ -1,17 +1,17 @@
-import type { Match } from "./agents/borrowers";
 import { reconstructMainnet } from "./chain/reconstruct";
 import { ownVersion, packageVersion } from "./chain/artifacts";
 import { Rpc } from "../rpc";
 import type { EngineRun } from "./engineRun";
 import { SpillwayError } from "../errors";
-import { findEngine } from "./engines";
+import { findEngine, sharedLltv } from "./engines";
 import { item } from "./item";
 import { runJobs, type WorkerPool } from "./jobs";
 import { candlePoints, pricePath, scenarioPoints, type PricePoint } from "./market/path";
 import { readPrices } from "./market/prices";
-import type { EngineResult, ReplayParameters, ReplayResult, ReplaySeries } from "./result";
+import type { Keepers, Match } from "./model/choices";
+import type { EngineResult, ReplayParameters, ReplayResult, ReplaySeries } from "./model/result";
 import { findScenario } from "./scenarios";
-import type { Scenario } from "./scenarios/schema";
+import type { Scenario } from "./model/scenario";
 
 /** What a replay is asked for; `cli.ts` says what each is. */
 export interface ReplayOptions {
@@ -22,6 +22,7 @@ export interface ReplayOptions {
   buffer: number;
   seed: number;
   match: Match;
+  keepers: Keepers;
   /** The scenario's own when not given. */
   stepSeconds?: number;
   /** Offsets from the start, seconds; the end of the data when `to` is not given. */
@@ -85,7 +86,8 @@ export async function runReplay(options: ReplayOptions): Promise<Replay> {
     if (!fork) throw new SpillwayError("INTERNAL", "there is nothing to fork");
     const shared = {
       ...{ scenario, start, paths, fork, stepSeconds, seed: options.seed },
-      ...{ bookToDepth: options.bookToDepth, buffer: options.buffer, match: options.match },
+      ...{ bookToDepth: options.bookToDepth, buffer: options.buffer, keepers: options.keepers },
+      ...(options.match === "ltv" && { sharedLltv: scenario.collaterals.map(({ asset }) => sharedLltv(asset)) }),
       startPrices: paths.map((path) => item(path, 0)),
     };
     const runs = await runJobs(
@@ -199,6 +201,7 @@ function collect(
     bookToDepth: options.bookToDepth,
     buffer: options.buffer,
     match: options.match,
+    keepers: options.keepers,
     stepSeconds,
     fromSeconds: start - scenario.start,
     toSeconds: end - scenario.start,

@@ -3,13 +3,14 @@ import { drawBorrowers, units, valueOf, type Borrower } from "./agents/borrowers
 import { mainnet, ownAddresses } from "./chain/addresses";
 import { startAnvil, type Anvil } from "./chain/anvil";
 import { ownArtifact } from "./chain/artifacts";
-import { Chain } from "./chain/chain";
-import type { MarketInfo, TokenInfo, World } from "./engines/engine";
+import { NodeChain } from "./chain/chain";
+import type { Keepers } from "./model/choices";
+import type { MarketInfo, TokenInfo, World } from "./model/engine";
 import { item } from "./item";
 import { Market, publication } from "./market/market";
 import { Pool } from "./market/pool";
-import type { Scenario } from "./scenarios/schema";
-import type { Overrides } from "./sweep/parameters";
+import type { Scenario } from "./model/scenario";
+import type { Overrides } from "./model/overrides";
 
 const OPERATOR = `0x${id("spillway replay operator").slice(-40)}`;
 const TOKENS = {
@@ -36,6 +37,7 @@ export interface WorldOptions {
   /** Buffer's cash over the book's value. */
   buffer: number;
   seed: number;
+  keepers: Keepers;
   /** As `World.overrides`. */
   overrides?: Overrides;
   /** False for the run without price impact. */
@@ -64,7 +66,7 @@ export async function createWorld(options: WorldOptions): Promise<ReadyWorld> {
   const { scenario, startPrices, seed } = options;
   const anvil = await startAnvil({ fork: options.fork, ...(options.port !== undefined && { port: options.port }) });
   try {
-    const chain = new Chain(anvil.rpc);
+    const chain = new NodeChain(anvil.rpc);
     await chain.start();
     await chain.setBalance(OPERATOR, 10n ** 30n);
     const loan = TOKENS.USDC;
@@ -138,6 +140,7 @@ export async function createWorld(options: WorldOptions): Promise<ReadyWorld> {
       feedPatience: scenario.feed.heartbeatSeconds + scenario.feed.delaySeconds + 2 * options.stepSeconds,
       etherUsd: scenario.etherUsd ?? null,
       seed,
+      keepers: options.keepers,
       overrides: options.overrides ?? {},
     };
     return { world, anvil, markets, borrowers, book, shift, refreshFeeds };

@@ -19,6 +19,8 @@ describe("the comparison of scenarios", () => {
     for (const [engine, figures] of Object.entries(engines)) {
       for (const field of SUMMED) expect(totals.engines[engine]?.[field]).to.be.closeTo(2 * figures[field], 1e-9);
       expect(totals.engines[engine]?.timeUnderwaterMinutes).to.equal(figures.timeUnderwaterMinutes);
+      expect(totals.engines[engine]?.worstLtvPct).to.equal(figures.worstLtvPct);
+      expect(totals.engines[engine]?.transactions.liquidate).to.equal(2 * figures.transactions.liquidate);
     }
   });
 
@@ -48,6 +50,11 @@ describe("the comparison of scenarios", () => {
     const text = renderComparisonTable(compare("command", outcomes));
     expect(text).to.match(/│ first +│ +✓ 0\.84 │ +7\.33 │ +4\.12 │/);
     expect(text).to.match(/│ real crashes together \(2\) +│ +✓ 1\.69 │ +14\.66 │/);
+    expect(text).to.match(/│ real crashes together \(2\) +│ +0\.14 │ +0\.06 │/);
+    expect(text).to.match(/Highest LTV reached, %[\s\S]*│ real crashes together \(2\) +│ +✓ 93\.41 │/);
+    // percentiles of two crashes make none of both
+    expect(text).to.match(/Time over limit \(90 %\), min[^─]*─[^a-z]*first +│ +1,266 │ +✓ 1\.4 │/);
+    expect(text.match(/real crashes together/g)).to.have.lengthOf(5);
     expect(text).to.contain("failed: fourth (RPC_ERROR)");
   });
 });

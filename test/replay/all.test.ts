@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
 import { runAll, type AllOptions } from "../../scripts/replay/all";
 import type { Comparison } from "../../scripts/replay/report/comparison";
-import type { ReplayResult } from "../../scripts/replay/result";
+import type { ReplayResult } from "../../scripts/replay/model/result";
 import { runHere, start } from "./commandLine";
 
 const REPLAY = ["index.html", "result.csv", "result.json", "series.json"];
@@ -23,7 +23,7 @@ describe("every scenario at once", function () {
 
   const asked = (out: string, change: Partial<AllOptions>): AllOptions => ({
     ...{ scenarios: ["flash-wick", "tariff-2025-10"], engines: ["none"], bookToDepth: 150, buffer: 0, seed: 1 },
-    match: "distance" as const,
+    ...{ match: "distance" as const, keepers: "profit" as const },
     ...{
       fromSeconds: 0,
       toSeconds: 300,
@@ -67,6 +67,13 @@ describe("every scenario at once", function () {
       const figures = luna.engines[engine];
       expect(figures?.liquidatedPct, engine).to.be.above(0);
       expect(figures?.gasUsed, engine).to.be.above(0);
+      expect(figures?.gasCostPct, engine).to.be.above(0);
+      expect(figures?.worstLtvPct, engine).to.be.above(62.5);
+      expect(figures?.timeOverLimitMinutes.p100, engine).to.be.above(0);
+      const { open, liquidate, other } = figures!.transactions;
+      expect(engine === "spillway" ? open : liquidate, engine).to.be.above(0);
+      expect(engine === "spillway" ? liquidate : open, engine).to.equal(0);
+      expect(other, engine).to.equal(0);
       expect(comparison.totals.engines[engine]?.excessDrawdownPct).to.equal(figures?.excessDrawdownPct);
     }
     expect(luna.parameters["etherUsd"]).to.equal(2240);

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
-import type { ReplayResult, ReplaySeries } from "../../scripts/replay/result";
+import type { ReplayResult, ReplaySeries } from "../../scripts/replay/model/result";
 import { descendantsOf, isAlive, runHere, start } from "./commandLine";
 
 describe("the replay's command line", () => {
@@ -41,6 +41,7 @@ describe("the replay's command line", () => {
       [["--book-to-depth", "0"], "BAD_INPUT", "--book-to-depth 0"],
       [["--seed", "1.5"], "BAD_INPUT", "--seed 1.5"],
       [["--match", "size"], "BAD_INPUT", "--match size is none of distance, ltv"],
+      [["--keepers", "altruism"], "BAD_INPUT", "--keepers altruism is none of profit, service"],
       [["--fork", "http://127.0.0.1:1"], "BAD_INPUT", "--block"],
       [["--fork", "http://127.0.0.1:1/secret", "--block", "1"], "RPC_UNREACHABLE", "127.0.0.1:1"],
       [["--port", port], "PORT_IN_USE", port],
@@ -90,11 +91,12 @@ describe("the replay's command line", () => {
     expect(result.parameters).to.include({
       prices: "file",
       bookToDepth: 150,
-      buffer: 0.15,
+      buffer: 0.02,
+      keepers: "profit",
       stepSeconds: 60,
       toSeconds: 1200,
     });
-    expect(result.command).to.contain("--seed 3");
+    expect(result.command).to.contain("--seed 3").and.contain("--buffer 0.02").and.contain("--keepers profit");
     expect(result.engines.none).to.include({ excessDrawdownPct: 0, steps: 20, amplification: null });
     const series = JSON.parse(readFileSync(join(out, "series.json"), "utf8")) as ReplaySeries;
     expect(Math.min(...(series.none?.outside ?? []))).to.equal(61.5);

@@ -39,6 +39,16 @@ describe("comparison: page in a browser", function () {
       expect(text).to.contain(measure?.format(figures.excessDrawdownPct));
     }
     expect(await page.locator("#command").textContent()).to.equal(compared.command);
+    // of two crashes together: gas and transactions add up, the highest LTV is that of one
+    const totals = (label: string): Promise<string[]> =>
+      page.locator('table[aria-labelledby="totals"] tr', { hasText: label }).locator(".value").allInnerTexts();
+    expect(await totals("Cost of that gas")).to.deep.equal(["0.14", "0.06", "0.041", "0.00"]);
+    expect(await totals("Highest LTV reached")).to.deep.equal(["93.41", "101.02", "101.02", "101.02"]);
+    expect(await totals("Keepers' transactions")).to.deep.equal(["2,950", "284", "236", "0"]);
+    expect(text)
+      .to.contain("open 62, buy 2,408")
+      .and.contain("open 31, buy 1,204")
+      .and.contain("Time over limit (90 %)");
     expect(problems).to.deep.equal([]);
   });
 

@@ -1,11 +1,11 @@
 import { expect } from "chai";
 import type { Anvil } from "../../scripts/replay/chain/anvil";
 import { mainnet as addresses } from "../../scripts/replay/chain/addresses";
-import { abi, Chain } from "../../scripts/replay/chain/chain";
+import { abi, NodeChain } from "../../scripts/replay/chain/chain";
 import { reconstructMainnet } from "../../scripts/replay/chain/reconstruct";
-import type { Match } from "../../scripts/replay/agents/borrowers";
 import { runEngine, type EngineRun, type EngineRunOptions } from "../../scripts/replay/engineRun";
-import type { EngineFactory } from "../../scripts/replay/engines/engine";
+import type { EngineFactory } from "../../scripts/replay/model/engine";
+import { sharedLltv } from "../../scripts/replay/engines";
 import { none } from "../../scripts/replay/engines/none";
 import { findScenario } from "../../scripts/replay/scenarios";
 import { seller } from "./seller";
@@ -26,11 +26,11 @@ describe("a run of one engine", () => {
   const run = (
     factory: EngineFactory,
     path: readonly number[],
-    change: Partial<Pick<EngineRunOptions, "seed" | "impact" | "scenario" | "fork" | "match">> = {},
+    change: Partial<Pick<EngineRunOptions, "seed" | "impact" | "scenario" | "fork" | "sharedLltv">> = {},
   ): Promise<EngineRun> =>
     runEngine(factory, {
       ...{ scenario, start: START, stepSeconds: 60, bookToDepth: 150, buffer: 0, seed: 1, impact: true },
-      match: "distance",
+      keepers: "profit",
       ...{ startPrices: [path[0] ?? 0], paths: [path], fork: { url: mainnet.url }, onStep: () => undefined },
       ...change,
     });
@@ -45,6 +45,10 @@ describe("a run of one engine", () => {
     expect(figures).to.include({ excessDrawdownPct: 0, maxDisplacementPct: 0, liquidatedPct: 0, keeperProfitPct: 0 });
     expect(figures.badDebtPct).to.be.above(0);
     expect(figures.timeUnderwaterMinutes).to.be.above(5);
+    expect(figures.transactions.other).to.equal(0);
+    // nobody liquidates: the nearest position opens at 0.95 of an lltv of 83 %, or at the 80 % that are the most, and the feed has seen 90
+    expect(figures.worstLtvPct).to.be.within((100 * 0.7 * 200) / 90, (100 * 0.8 * 200) / 90);
+    expect(figures.timeOverLimitMinutes.p100).to.be.at.least(figures.timeUnderwaterMinutes);
   });
 
   it("opens positions at the same distance from each engine's lltv, or at the same LTV", async () => {
@@ -59,17 +63,20 @@ describe("a run of one engine", () => {
         },
       });
     };
-    const debts = async (percent: bigint, match: Match): Promise<Map<string, bigint>> => {
+    const debts = async (
+      percent: bigint,
+      shared: Pick<EngineRunOptions, "sharedLltv"> = {},
+    ): Promise<Map<string, bigint>> => {
       const opened = new Map<string, bigint>();
-      await run(engineAt(percent, opened), flat(2), { match });
+      await run(engineAt(percent, opened), flat(2), shared);
       return opened;
     };
-    const few = await debts(60n, "distance");
-    for (const [owner, debt] of await debts(90n, "distance")) {
+    const few = await debts(60n);
+    for (const [owner, debt] of await debts(90n)) {
       // at the lower lltv two thirds of the debt
       expect(Number(few.get(owner)) / Number(debt)).to.be.closeTo(2 / 3, 1e-6);
     }
-    expect(await debts(90n, "ltv")).to.deep.equal(await debts(83n, "distance"));
+    expect(await debts(90n, { sharedLltv: [sharedLltv("ETH")] })).to.deep.equal(await debts(83n));
   });
 
   it("gives the same state root twice, and another for another seed", async () => {
@@ -98,6 +105,9 @@ describe("a run of one engine", () => {
     expect(series.soldPct[0]).to.equal(0);
     expect(series.soldPct[242]).to.equal(figures.liquidatedPct);
     expect(figures.gasUsed).to.be.above(80_000);
+    expect(figures.transactions).to.include({ other: 1, liquidate: 0, reverted: 0 });
+    // what it cost is in the keepers' result too, which also has the proceeds of the sale
+    expect(figures.gasCostPct).to.be.above(0);
   });
 
   it("closes a large gap no faster than the arbitrageurs' capacity", async () => {
@@ -131,7 +141,7 @@ describe("a run of one engine", () => {
   it("runs on a fork whose head is younger than the scenario and has such a pool already", async () => {
     const young = await reconstructMainnet(START + 1e8);
     try {
-      const chain = new Chain(young.rpc);
+      const chain = new NodeChain(young.rpc);
       await chain.start();
       const owner = "0x00000000000000000000000000000000000000aa";
       await chain.setBalance(owner, 10n ** 24n);

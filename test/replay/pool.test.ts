@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { mainnet } from "../../scripts/replay/chain/addresses";
 import { type Anvil, startAnvil } from "../../scripts/replay/chain/anvil";
-import { abi, Chain } from "../../scripts/replay/chain/chain";
+import { abi, NodeChain } from "../../scripts/replay/chain/chain";
 import { reconstructMainnet } from "../../scripts/replay/chain/reconstruct";
 import { Pool } from "../../scripts/replay/market/pool";
 import { amount0, amount1, priceOf, sqrtPriceOf } from "../../scripts/replay/market/swapMath";
@@ -34,13 +34,13 @@ const depth = 500n * 10n ** 18n;
 describe("the reconstructed mainnet and its pool", () => {
   let anvil: Anvil;
   let fork: Anvil;
-  let chain: Chain;
+  let chain: NodeChain;
   let pool: Pool;
 
   before(async () => {
     anvil = await reconstructMainnet(GENESIS);
     fork = await startAnvil({ fork: { url: anvil.url } });
-    chain = new Chain(fork.rpc);
+    chain = new NodeChain(fork.rpc);
     await chain.start();
     await chain.setBalance(OPERATOR, 10n ** 24n);
     await chain.setBalance(TRADER, 10n ** 24n);
@@ -147,10 +147,10 @@ describe("the reconstructed mainnet and its pool", () => {
 
 describe("the driver of a chain", () => {
   let anvil: Anvil;
-  let chain: Chain;
+  let chain: NodeChain;
   before(async () => {
     anvil = await startAnvil({ timestamp: GENESIS });
-    chain = new Chain(anvil.rpc);
+    chain = new NodeChain(anvil.rpc);
     await chain.start();
     for (const account of [OPERATOR, TRADER]) await chain.setBalance(account, 10n ** 24n);
   });

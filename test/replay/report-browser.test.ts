@@ -2,9 +2,9 @@ import { expect } from "chai";
 import type { BrowserContextOptions, Page } from "playwright-core";
 import { buildCharts } from "../../scripts/replay/report/charts";
 import { renderReport } from "../../scripts/replay/report/html";
-import { MEASURES } from "../../scripts/replay/report/measures";
+import { MEASURES, shown } from "../../scripts/replay/report/measures";
 import { verdict } from "../../scripts/replay/report/verdict";
-import type { ReplayResult, ReplaySeries } from "../../scripts/replay/result";
+import type { ReplayResult, ReplaySeries } from "../../scripts/replay/model/result";
 import { type Shown, useBrowser } from "./chromium";
 import { figures, sample, sampleSeries } from "./report-sample";
 
@@ -38,14 +38,34 @@ describe("replay report: page in a browser", function () {
     const rows = page.locator(".figures tr:has(td)");
     expect(await rows.count()).to.equal(MEASURES.length);
     for (const [i, row] of MEASURES.entries()) {
-      const shown = await rows.nth(i).locator(".value").allInnerTexts();
-      const expected = ["spillway", "aave-v3", "morpho-blue", "none"].map((id) =>
-        row.format(result.engines[id]?.[row.field] ?? null),
-      );
-      expect(shown, row.field).to.deep.equal(expected);
+      const texts = await rows.nth(i).locator(".value").allInnerTexts();
+      const expected = ["spillway", "aave-v3", "morpho-blue", "none"].map((id) => shown(row, result.engines[id]));
+      expect(texts, row.field).to.deep.equal(expected);
     }
     expect(await page.locator("#verdict").innerText()).to.equal(verdict(result).headline);
     expect(await page.locator("#command").textContent(), "as it is copied").to.equal(result.command);
+  });
+
+  it("shows what gas cost, the highest LTV, the times over the limit, and transactions by kind", async () => {
+    const { page } = await show(sample(), sampleSeries());
+    const cells = (label: string): Promise<string[]> =>
+      page.locator(".figures tr", { hasText: label }).locator(".value").allInnerTexts();
+    expect(await cells("Cost of that gas")).to.deep.equal(["0.07", "0.031", "0.02", "0.00"]);
+    expect(await cells("Highest LTV reached")).to.deep.equal(["93.41", "101.02", "101.02", "101.02"]);
+    expect(await cells("Time over limit (median)")).to.deep.equal(["318", "0.2", "0.2", "0.2"]);
+    expect(await cells("Time over limit (90 %)")).to.deep.equal(["1,266", "1.4", "1.4", "1.4"]);
+    expect(await cells("Time over limit (longest)")).to.deep.equal(["1,889", "34", "34", "34"]);
+    expect(await cells("Keepers' transactions")).to.deep.equal(["1,475", "142", "118", "0"]);
+    const kinds = page.locator(".figures .kinds");
+    expect(await kinds.allInnerTexts()).to.deep.equal([
+      "open 31, buy 1,204, absorb 17, buy inventory 212, sync 8, reverted 3",
+      "liquidate 142",
+      "liquidate 117, reverted 1",
+    ]);
+    for (const one of await kinds.all()) expect(await one.isVisible()).to.equal(true);
+    expect(await page.getByRole("banner").innerText()).to.match(/Spillway's keeper\s+for profit only/i);
+    const keepers = page.locator("#run ~ details tr, section tr", { hasText: "What Spillway's keeper does" });
+    expect(await keepers.locator("td").innerText()).to.equal("profit");
   });
 
   for (const colorScheme of ["light", "dark"] as const) {

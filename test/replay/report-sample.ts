@@ -1,7 +1,13 @@
-import type { EngineResult, EngineSeries, ReplayResult, ReplaySeries } from "../../scripts/replay/result";
+import type { EngineResult, EngineSeries, ReplayResult, ReplaySeries } from "../../scripts/replay/model/result";
 
 const STEPS = 2160;
 const START = Date.UTC(2020, 2, 12, 6) / 1000;
+
+type Transactions = EngineResult["transactions"];
+const transactions = (change: Partial<Transactions>): Transactions => ({
+  ...{ liquidate: 0, open: 0, buy: 0, absorb: 0, buyInventory: 0, sync: 0, fulfil: 0, other: 0, reverted: 0 },
+  ...change,
+});
 
 export const figures = (change: Partial<EngineResult> = {}): EngineResult => ({
   excessDrawdownPct: 0.8437,
@@ -17,6 +23,10 @@ export const figures = (change: Partial<EngineResult> = {}): EngineResult => ({
   inventoryLeftPct: 2.1042,
   keeperProfitPct: 0.0532,
   gasUsed: 182_334_551,
+  gasCostPct: 0.0713,
+  transactions: transactions({ open: 31, buy: 1204, absorb: 17, buyInventory: 212, sync: 8, reverted: 3 }),
+  worstLtvPct: 93.4127,
+  timeOverLimitMinutes: { p50: 318.2, p90: 1266, p100: 1889 },
   timeUnderwaterMinutes: 1623,
   steps: STEPS,
   wallSeconds: 214.37,
@@ -39,6 +49,10 @@ const aave = figures({
   inventoryLeftPct: 0,
   keeperProfitPct: 1.0247,
   gasUsed: 96_550_123,
+  gasCostPct: 0.0311,
+  transactions: transactions({ liquidate: 142 }),
+  worstLtvPct: 101.02,
+  timeOverLimitMinutes: { p50: 0.2, p90: 1.4, p100: 34 },
   timeUnderwaterMinutes: 34,
   stateRoot: `0x${"aa7e".repeat(16)}`,
 });
@@ -51,6 +65,8 @@ const morpho = figures({
   badDebtPct: 0.00421,
   lenderLossPct: 0.00421,
   gasUsed: 71_220_801,
+  gasCostPct: 0.0204,
+  transactions: transactions({ liquidate: 117, reverted: 1 }),
   stateRoot: `0x${"30f0".repeat(16)}`,
 });
 const none = figures({
@@ -65,6 +81,8 @@ const none = figures({
   borrowerLossPct: 0,
   keeperProfitPct: 0,
   gasUsed: 0,
+  gasCostPct: 0,
+  transactions: transactions({}),
   timeUnderwaterMinutes: 1980,
   stateRoot: `0x${"0000".repeat(16)}`,
 });
@@ -110,8 +128,9 @@ export const sample = (): ReplayResult => ({
   parameters: {
     engines: ["spillway", "aave-v3", "morpho-blue", "none"],
     bookToDepth: 150,
-    buffer: 0.15,
+    buffer: 0.02,
     match: "distance",
+    keepers: "profit",
     stepSeconds: 60,
     fromSeconds: 0,
     toSeconds: 60 * STEPS,
@@ -125,7 +144,7 @@ export const sample = (): ReplayResult => ({
   },
   versions: { spillway: "0.1.0", solc: "0.8.30", anvil: "1.7.1", "@morpho-org/morpho-blue": "1.0.0" },
   command:
-    "npm run replay -- --scenario made-up-crash --engines spillway,aave-v3,morpho-blue,none --book-to-depth 150 --buffer 0.15 --seed 1 --out out/made-up-crash",
+    "npm run replay -- --scenario made-up-crash --engines spillway,aave-v3,morpho-blue,none --book-to-depth 150 --buffer 0.02 --seed 1 --out out/made-up-crash",
   engines: { none, "morpho-blue": morpho, "aave-v3": aave, spillway: figures() },
 });
 

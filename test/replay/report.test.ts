@@ -4,10 +4,18 @@ import { buildCharts } from "../../scripts/replay/report/charts";
 import { renderCsv } from "../../scripts/replay/report/csv";
 import { downsample, MAX_POINTS, type Point } from "../../scripts/replay/report/downsample";
 import { renderReport } from "../../scripts/replay/report/html";
-import { bestEngines, figure, formatNumber, measure, MEASURES } from "../../scripts/replay/report/measures";
+import {
+  bestEngines,
+  figure,
+  formatNumber,
+  measure,
+  MEASURES,
+  shown,
+  valueOf,
+} from "../../scripts/replay/report/measures";
 import { renderTable } from "../../scripts/replay/report/table";
 import { verdict } from "../../scripts/replay/report/verdict";
-import type { EngineResult, ReplayResult } from "../../scripts/replay/result";
+import type { EngineResult, ReplayResult } from "../../scripts/replay/model/result";
 import { figures, sample, sampleSeries } from "./report-sample";
 
 /** A run of Spillway against one peer, of which only the named figures differ. */
@@ -31,7 +39,7 @@ function pageRow(page: string, label: string): string[] {
   const [row = ""] = rest.split("</tr>");
   return [...row.matchAll(/<td role="cell"[\s\S]*?<\/td>/g)].map(([cell]) =>
     cell
-      .replace(/<span class="who"[\s\S]*?<\/span\s*>/, "")
+      .replace(/<span class="(who|kinds)"[\s\S]*?<\/span\s*>/g, "")
       .replace(/<[^>]*>/g, " ")
       .replace(/\s+/g, " ")
       .trim(),
@@ -144,7 +152,7 @@ describe("replay report: table", () => {
     for (const row of MEASURES) {
       const best = bestEngines(row, result.engines);
       const expected = ["spillway", "aave-v3", "morpho-blue", "none"].map(
-        (id) => `${best.has(id) ? "✓ " : ""}${row.format(result.engines[id]?.[row.field] ?? null)}`,
+        (id) => `${best.has(id) ? "✓ " : ""}${shown(row, result.engines[id])}`,
       );
       expect(tableRow(table, row.label), row.field).to.deep.equal(expected);
     }
@@ -168,6 +176,10 @@ describe("replay report: table", () => {
     expect(table).to.contain(headline);
     for (const { sentence } of engines) expect(table.replace(/\n {2}/g, " ")).to.contain(`- ${sentence}`);
     for (const { stateRoot } of Object.values(sample().engines)) expect(table).to.contain(stateRoot);
+    expect(table.replace(/\n {2}/g, " "))
+      .to.contain("transactions of Spillway: open 31, buy 1,204, absorb 17, buy inventory 212, sync 8, reverted 3\n")
+      .and.contain("transactions of Aave v3: liquidate 142\n");
+    expect(table).to.not.contain("transactions of No liquidations");
   });
 });
 
@@ -179,7 +191,12 @@ describe("replay report: CSV", () => {
     for (const row of rows) {
       const engine = result.engines[row["engine"] ?? ""];
       for (const { field } of MEASURES) {
-        expect(row[field], field).to.equal(engine?.[field] === null ? "" : String(engine?.[field]));
+        expect(row[field], field).to.equal(String(valueOf(engine, field) ?? ""));
+      }
+      expect(row["gasCostPct"]).to.equal(String(engine?.gasCostPct));
+      expect(row["timeOverLimitMinutes.p90"]).to.equal(String(engine?.timeOverLimitMinutes.p90));
+      for (const [kind, count] of Object.entries(engine?.transactions ?? {})) {
+        expect(row[`transactions.${kind}`], kind).to.equal(String(count));
       }
     }
   });
@@ -262,7 +279,7 @@ describe("replay report: page", () => {
     for (const row of MEASURES) {
       const best = bestEngines(row, result.engines);
       const expected = ["spillway", "aave-v3", "morpho-blue", "none"].map(
-        (id) => `${row.format(result.engines[id]?.[row.field] ?? null)}${best.has(id) ? " ✓ best" : ""}`,
+        (id) => `${shown(row, result.engines[id])}${best.has(id) ? " ✓ best" : ""}`,
       );
       expect(pageRow(page, row.label), row.field).to.deep.equal(expected);
     }

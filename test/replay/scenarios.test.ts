@@ -6,7 +6,7 @@ import { SpillwayError } from "../../scripts/errors";
 import { FeedRule } from "../../scripts/replay/market/feed";
 import { plan } from "../../scripts/replay/run";
 import { findScenario, scenarios } from "../../scripts/replay/scenarios";
-import { scenarioSchema, type Scenario } from "../../scripts/replay/scenarios/schema";
+import { scenarioSchema, type Scenario } from "../../scripts/replay/model/scenario";
 
 const whole = { stepSeconds: 60, fromSeconds: 0 };
 

@@ -1,7 +1,7 @@
 import { getAddress, id } from "ethers";
 import { mainnet } from "../../scripts/replay/chain/addresses";
 import { abi } from "../../scripts/replay/chain/chain";
-import type { Engine, EngineFactory, World } from "../../scripts/replay/engines/engine";
+import type { Engine, EngineFactory, World } from "../../scripts/replay/model/engine";
 import { none } from "../../scripts/replay/engines/none";
 
 const routerAbi = abi([

@@ -55,6 +55,22 @@ describe("sweep: page in a browser", function () {
     expect(problems).to.deep.equal([]);
   });
 
+  it("draws an axis of words, and shows what its points are", async () => {
+    const axes = [
+      { name: "pace", values: [1, 3] },
+      { name: "buffer", values: [0, 0.1] },
+      { name: "keepers", values: ["profit", "service"] },
+    ];
+    const sweep = sampleSweep(sweepOptions({ axes }));
+    const { page, problems } = await show(sweep);
+    await page.locator('select[data-fix="keepers"]').selectOption("service");
+    expect(await cells(page, "badDebtPct")).to.have.lengthOf(4);
+    await page.locator("#across").selectOption("keepers");
+    expect(await page.locator("#plot-badDebtPct").getAttribute("aria-label")).to.match(/Keepers (profit|service)/);
+    expect(await page.locator("#points ~ .scroll tbody tr").last().innerText()).to.contain("service");
+    expect(problems).to.deep.equal([]);
+  });
+
   it("has all figures in its tables, and its landmarks and headings in order", async () => {
     const sweep = sampleSweep();
     const { page } = await show(sweep);

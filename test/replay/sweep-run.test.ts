@@ -55,7 +55,7 @@ describe("a sweep that runs", function () {
     const cases: [args: string[], code: string, words: string][] = [
       [["--vary", "speed=1"], "BAD_INPUT", "book-to-depth"],
       [["--vary", "pace=fast"], "BAD_INPUT", "%/h"],
-      [["--vary", "absorb-ltv=95"], "BAD_INPUT", "absorb-discount"],
+      [["--vary", "absorbLtv=95"], "BAD_INPUT", "absorbDiscount"],
       [[], "BAD_INPUT", "--vary"],
       [["--vary", "pace=1", "--scenario", "black-thursday,nope"], "UNKNOWN_SCENARIO", "nope"],
       [["--vary", "pace=1", "--seeds", "0"], "BAD_INPUT", "--seeds"],
@@ -87,13 +87,14 @@ describe("a sweep that runs", function () {
     const { signal } = new AbortController();
     const job: SweepJob = {
       ...{ code: codeVersion(), scenario: "black-thursday", seed: 1, bookToDepth: 150, buffer: 0.15, stepSeconds: 60 },
+      keepers: "service",
       ...FALL,
       overrides: { pace: 3 },
     };
     const [one, again, other] = await Promise.all([
       runSweepJob(job, pool, signal),
       runSweepJob(job, pool, signal),
-      runSweepJob({ ...job, overrides: { pace: 3, "max-premium": 0.5 } }, pool, signal),
+      runSweepJob({ ...job, overrides: { pace: 3, maxPremium: 0.5 } }, pool, signal),
     ]);
     expect(one.stateRoot).to.match(/^0x[0-9a-f]{64}$/);
     expect(one.figures.liquidatedPct).to.be.above(0);

@@ -11,7 +11,7 @@ export const sweepOptions = (change: Partial<SweepOptions> = {}): SweepOptions =
     { name: "buffer", values: [0, 0.1] },
     { name: "book-to-depth", values: [50, 150] },
   ],
-  ...{ bookToDepth: 150, buffer: 0.15, seeds: 2, fromSeconds: 0 },
+  ...{ bookToDepth: 150, buffer: 0.02, keepers: "profit", seeds: 2, fromSeconds: 0 },
   ...change,
 });
 
@@ -42,7 +42,7 @@ export function sampleSweep(options = sweepOptions()): Sweep {
   );
   return {
     ...{ scenarios: [...options.scenarios], seeds: options.seeds, axes: [...options.axes] },
-    ...{ bookToDepth: 150, buffer: 0.15, stepSeconds: "scenario", fromSeconds: 0, toSeconds: "end" },
+    ...{ bookToDepth: 150, buffer: 0.02, keepers: "profit", stepSeconds: "scenario", fromSeconds: 0, toSeconds: "end" },
     ...{ code, versions: { anvil: "1.7.1" }, command: "npm run replay -- sweep --vary pace=1,3,6" },
     points: summarize(points, outcomes),
   };

@@ -6,7 +6,7 @@ import { parse } from "csv-parse/sync";
 import { SpillwayError } from "../../scripts/errors";
 import { marketFor } from "../../scripts/replay/engines/spillwayParameters";
 import { jobId, type Outcome } from "../../scripts/replay/sweep/job";
-import { override, parameterNames } from "../../scripts/replay/sweep/parameters";
+import { override, parameterNames } from "../../scripts/replay/model/overrides";
 import { parseAxis, planSweep } from "../../scripts/replay/sweep/plan";
 import { renderSweepCsv } from "../../scripts/replay/sweep/report/csv";
 import { renderSweepPage } from "../../scripts/replay/sweep/report/html";
@@ -36,6 +36,7 @@ describe("what a sweep varies", () => {
       values: [50, 100, 150, 300],
     });
     expect(parseAxis("buffer=0,0.05")).to.deep.equal({ name: "buffer", values: [0, 0.05] });
+    expect(parseAxis("keepers=profit, service")).to.deep.equal({ name: "keepers", values: ["profit", "service"] });
     expect(parseAxis("pace=1.25")).to.deep.equal({ name: "pace", values: [1.25] });
   });
 
@@ -49,43 +50,51 @@ describe("what a sweep varies", () => {
     expect(refused("BAD_INPUT", () => parseAxis("pace=0"))).to.contain("0.01 to 100 %/h");
     expect(refused("BAD_INPUT", () => parseAxis("pace=0.001"))).to.contain("0.01");
     expect(refused("BAD_INPUT", () => parseAxis("pace=1.255"))).to.contain("finer");
+    expect(refused("BAD_INPUT", () => parseAxis("keepers=profit,1"))).to.contain('"1" is not profit or service');
     expect(refused("BAD_INPUT", () => parseAxis("buffer=-1"))).to.contain("0 to 10");
   });
 
   it("reaches the field that it names, in the contracts' units, and no other", () => {
     const market = marketFor("ETH", {});
-    const changed = override(market, { "absorb-delay": 90, "max-discount": 5.5, "target-ltv": 0.9, haircut: 7 });
+    const changed = override(market, { absorbDelay: 90, maxDiscount: 5.5, targetLtv: 0.9, "inventory.haircut": 7 });
     expect(changed).to.deep.equal({
       ...market,
       lane: { ...market.lane, absorbDelay: 5400, maxDiscountBps: 550, targetLtvBps: 7470 },
       inventory: { ...market.inventory, haircutBps: 700 },
     });
     expect(override(market, {})).to.deep.equal(market);
-    expect(override(market, { "inventory-pace": 25 }).inventory.paceShareBps).to.equal(2500);
+    expect(override(market, { "inventory.paceShare": 25 }).inventory.paceShareBps).to.equal(2500);
   });
 
   it("takes the target from the lltv of the market, also when that is varied", () => {
-    expect(override(marketFor("ETH", {}), { "target-ltv": 0.95, lltv: 82 }).lane.targetLtvBps).to.equal(7790);
+    expect(override(marketFor("ETH", {}), { targetLtv: 0.95, lltv: 82 }).lane.targetLtvBps).to.equal(7790);
   });
 
   it("never leaves the stress pace under the pace", () => {
     expect(override(marketFor("ETH", {}), { pace: 1 }).lane).to.include({ paceBps: 100, stressPaceBps: 480 });
     expect(override(marketFor("ETH", {}), { pace: 6 }).lane).to.include({ paceBps: 600, stressPaceBps: 600 });
-    expect(override(marketFor("ETH", {}), { "stress-pace": 9, pace: 6 }).lane.stressPaceBps).to.equal(900);
+    expect(override(marketFor("ETH", {}), { stressPace: 9, pace: 6 }).lane.stressPaceBps).to.equal(900);
+  });
+
+  it("has every number of the deployment's lane, by its name there", () => {
+    const { lane } = marketFor("ETH", {});
+    const numbers = Object.entries(lane).filter(([, value]) => typeof value === "number");
+    expect(numbers.length).to.be.above(10);
+    for (const [field] of numbers) expect(parameterNames).to.include(field.replace(/Bps$/, ""));
   });
 
   it("is refused where the contracts would refuse the market", () => {
     const cases: [Record<string, number>, string][] = [
-      [{ "max-discount": 9 }, "twice max-discount"],
-      [{ "absorb-ltv": 83 }, "absorb-ltv must be over lltv"],
-      [{ "absorb-discount": 5 }, "twice absorb-discount"],
-      [{ "absorb-delay": 300 }, "absorb-delay must not be over max-auction"],
-      [{ "max-auction": 5 }, "max-auction"],
-      [{ "max-ltv": 90 }, "max-ltv"],
-      [{ "min-premium": 5 }, "min-premium"],
-      [{ pace: 6, "stress-pace": 5 }, "stress-pace"],
-      [{ slope: 0.01, "max-auction": 240 }, "max-auction"],
-      [{ "inventory-premium": 0, "inventory-discount": 0 }, "inventory's price"],
+      [{ maxDiscount: 9 }, "twice maxDiscount"],
+      [{ absorbLtv: 83 }, "absorbLtv must be over lltv"],
+      [{ absorbDiscount: 5 }, "twice absorbDiscount"],
+      [{ absorbDelay: 300 }, "absorbDelay must not be over maxAuctionDuration"],
+      [{ maxAuctionDuration: 5 }, "maxAuctionDuration"],
+      [{ maxLtv: 90 }, "maxLtv"],
+      [{ minPremium: 5 }, "minPremium"],
+      [{ pace: 6, stressPace: 5 }, "stressPace"],
+      [{ slopePerMinute: 0.01, maxAuctionDuration: 240 }, "maxAuctionDuration"],
+      [{ "inventory.premium": 0, "inventory.maxDiscount": 0 }, "inventory's price"],
     ];
     for (const [values, words] of cases) {
       const message = refused("BAD_INPUT", () => override(marketFor("ETH", {}), values));
@@ -110,12 +119,25 @@ describe("the plan of a sweep", () => {
     });
   });
 
+  it("takes what is told to the keepers and of the buffer from its axes, and what is not varied from the options", () => {
+    const axes = [parseAxis("keepers=service,profit"), parseAxis("minPremium=0.5")];
+    const jobs = planSweep(sweepOptions({ axes, seeds: 1, scenarios: ["may-2021"] }), "code").map(
+      ({ runs }) => runs[0],
+    );
+    expect(jobs.map((run) => run?.job.keepers)).to.deep.equal(["service", "profit"]);
+    expect(jobs.map((run) => run?.job.overrides)).to.deep.equal([{ minPremium: 0.5 }, { minPremium: 0.5 }]);
+    expect(jobs[0]?.job.buffer).to.equal(0.02);
+    expect(jobs[0]?.id).to.not.equal(jobs[1]?.id);
+    const [point] = planSweep(sweepOptions({ keepers: "service" }), "code");
+    expect(point?.runs[0]?.job.keepers).to.equal("service");
+  });
+
   it("names a job by all that it is told and by the code, whatever the order of the axes", () => {
     const ids = (options: ReturnType<typeof sweepOptions>, code = "code"): string[] =>
       planSweep(options, code)
         .flatMap(({ runs }) => runs.map(({ id }) => id))
         .sort();
-    const axes = [...sweepOptions().axes, { name: "absorb-delay", values: [30] }];
+    const axes = [...sweepOptions().axes, { name: "absorbDelay", values: [30] }];
     expect(ids(sweepOptions({ axes }))).to.deep.equal(ids(sweepOptions({ axes: axes.toReversed() })));
     const all = new Set(ids(sweepOptions()));
     for (const other of [
@@ -136,8 +158,8 @@ describe("the plan of a sweep", () => {
     expect(refused("BAD_INPUT", () => planSweep(sweepOptions({ axes: twice }), ""))).to.contain("pace twice");
     expect(refused("UNKNOWN_SCENARIO", () => planSweep(sweepOptions({ scenarios: ["nope"] }), ""))).to.contain("nope");
     expect(refused("BAD_INPUT", () => planSweep(sweepOptions({ toSeconds: 1e9 }), ""))).to.contain("--to");
-    const clash = [parseAxis("absorb-ltv=91,95")];
-    expect(refused("BAD_INPUT", () => planSweep(sweepOptions({ axes: clash }), ""))).to.contain("absorb-ltv 95");
+    const clash = [parseAxis("absorbLtv=91,95")];
+    expect(refused("BAD_INPUT", () => planSweep(sweepOptions({ axes: clash }), ""))).to.contain("absorbLtv 95");
   });
 });
 
@@ -217,7 +239,14 @@ describe("the folder of a sweep", () => {
     rmSync(folder, { recursive: true, force: true });
   });
   const { id, job } = planSweep(sweepOptions(), "code")[0]!.runs[0]!;
-  const outcome = { figures: { excessDrawdownPct: 0.1 + 0.2 }, stateRoot: "0x1", wallSeconds: 1 } as unknown as Outcome;
+  const {
+    amplification: _,
+    stepsPerSecond: __,
+    stateRoot: ___,
+    wallSeconds: ____,
+    ...rest
+  } = figures({ excessDrawdownPct: 0.1 + 0.2 });
+  const outcome: Outcome = { figures: rest, stateRoot: "0x1", wallSeconds: 1 };
 
   it("keeps what is done, and gives it back as it was", () => {
     new SweepFolder(folder).keep(id, job, outcome);
@@ -243,6 +272,9 @@ describe("the folder of a sweep", () => {
     rmSync(join(folder, "thesis.txt"));
     const store = new SweepFolder(folder);
     writeFileSync(join(folder, "jobs", `${id}.json`), '{"job":{}}');
+    expect(refused("BAD_INPUT", () => store.read(id))).to.contain(`${id}.json`);
+    const { gasCostPct: _, ...less } = outcome.figures;
+    store.keep(id, job, { ...outcome, figures: less as Outcome["figures"] });
     expect(refused("BAD_INPUT", () => store.read(id))).to.contain(`${id}.json`);
   });
 });

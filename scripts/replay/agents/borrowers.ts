@@ -1,8 +1,8 @@
 import { getAddress, id } from "ethers";
-import type { OpenRequest, PositionState } from "../engines/engine";
+import type { OpenRequest, PositionState } from "../model/engine";
 import { item } from "../item";
 import { seededRandom } from "../random";
-import type { Scenario } from "../scenarios/schema";
+import type { Scenario } from "../model/scenario";
 
 const WAD = 10n ** 18n;
 const MICRO = 1_000_000n;
@@ -67,10 +67,6 @@ export function drawBorrowers(scenario: Scenario, markets: readonly BorrowerMark
     return { address, market, collateral, distance, watch: watches ? watch : null };
   });
 }
-
-/** What is the same for one borrower at every engine: the distance of its LTV from the engine's own lltv, or the LTV. */
-export const MATCHES = ["distance", "ltv"] as const;
-export type Match = (typeof MATCHES)[number];
 
 /**
  * What a borrower opens at an engine's limits: the debt that puts it at its distance from `lltv` (the engine's own, or the one

@@ -2,17 +2,8 @@ import { Interface, toBeHex, type InterfaceAbi } from "ethers";
 import { z } from "zod";
 import { SpillwayError } from "../../errors";
 import { placeContract } from "./place";
+import type { Chain, MinedBlock, TxRequest } from "../model/chain";
 import type { Rpc, RpcCall } from "../../rpc";
-
-/** A transaction to include; the node signs for any `from`. */
-export interface TxRequest {
-  from: string;
-  to: string;
-  data: string;
-  value?: bigint;
-  /** Gas limit; 3,000,000 when not given. */
-  gas?: bigint;
-}
 
 const hexNumber = z.string().transform(Number);
 const hexBigint = z.string().transform(BigInt);
@@ -26,29 +17,13 @@ const receiptShape = z.object({
   logs: z.array(z.object({ address: z.string(), topics: z.array(z.string()), data: z.string() })),
 });
 
-export type Receipt = z.output<typeof receiptShape>;
-export type Log = Receipt["logs"][number];
-
-export interface MinedBlock {
-  number: number;
-  /** Seconds UTC of the chain. */
-  timestamp: number;
-  /** In the order of the block. */
-  receipts: Receipt[];
-  /** Those of the transactions that were queued, in their order; the others came from keepers by themselves. */
-  queued: Receipt[];
-}
+const blockShape = z.object({ transactions: z.array(z.object({ hash: z.string(), input: z.string() })) });
 
 const DEFAULT_GAS = 3_000_000n;
 const MAX_FEE = 10n ** 15n;
 
-/**
- * Drives one node block by block: transactions are queued here with nonces counted here, and one call to {@link mine}
- * includes them, and whatever others sent to the node by themselves, in a block of a given time and base fee.
- *
- * Queued ones keep their order: the node orders by tip, and each gets one wei less than the one before it.
- */
-export class Chain {
+/** Drives one node over JSON-RPC. */
+export class NodeChain implements Chain {
   private readonly queue: TxRequest[] = [];
   private readonly nonces = new Map<string, number>();
   private pending: { timestamp: number; baseFee: bigint } | undefined;
@@ -57,7 +32,6 @@ export class Chain {
 
   constructor(readonly rpc: Rpc) {}
 
-  /** Reads where the chain stands; call it once before anything else. */
   async start(): Promise<void> {
     await this.rpc.call("anvil_autoImpersonateAccount", true);
     const head = await this.rpc.call("eth_getBlockByNumber", "latest", false);
@@ -66,7 +40,6 @@ export class Chain {
     this.time = timestamp;
   }
 
-  /** Timestamp of the last block, seconds UTC of the chain. */
   get timestamp(): number {
     return this.time;
   }
@@ -75,20 +48,14 @@ export class Chain {
     return this.block;
   }
 
-  /** Adds a transaction to the next block. */
   send(transaction: TxRequest): void {
     this.queue.push(transaction);
   }
 
-  /**
-   * Settles time and base fee (wei) of the next block before it is mined, so that those who look at the node now see
-   * the gas price that they would pay.
-   */
   async prepare(timestamp: number, baseFee: bigint): Promise<void> {
     await this.rpc.batch(this.preparation(timestamp, baseFee));
   }
 
-  /** Mines what is queued and what others sent. Throws `INTERNAL` if a queued transaction is not in the block. */
   async mine(timestamp: number, baseFee: bigint): Promise<MinedBlock> {
     const calls = this.preparation(timestamp, baseFee);
     const unknown = [...new Set(this.queue.map((tx) => tx.from))].filter((from) => !this.nonces.has(from));
@@ -121,7 +88,6 @@ export class Chain {
     return { number: this.block, timestamp, receipts, queued };
   }
 
-  /** Mines the queue a second after the last block, at a base fee of 1 gwei; throws `INTERNAL` if any of it reverted. For setting up. */
   async settle(what: string): Promise<MinedBlock> {
     const block = await this.mine(this.time + 1, 10n ** 9n);
     if (block.queued.some((receipt) => receipt.status !== 1)) {
@@ -130,23 +96,24 @@ export class Chain {
     return block;
   }
 
-  /** Reads from a contract at the latest block. Errors: `RPC_ERROR`, with the node's words. */
+  async calldata(block: number): Promise<ReadonlyMap<string, string>> {
+    const answer = blockShape.parse(await this.rpc.call("eth_getBlockByNumber", quantity(block), true));
+    return new Map(answer.transactions.map(({ hash, input }) => [hash, input]));
+  }
+
   async read(to: string, abi: Interface, name: string, args: readonly unknown[] = []): Promise<readonly unknown[]> {
     const data = abi.encodeFunctionData(name, args);
     return abi.decodeFunctionResult(name, await this.rpc.text("eth_call", { to, data }, "latest"));
   }
 
-  /** Sets how much of an ERC-20 an account has, in the token's units. */
   async setTokenBalance(token: string, account: string, amount: bigint): Promise<void> {
     await this.rpc.call("anvil_dealERC20", account, token, toBeHex(amount));
   }
 
-  /** Sets how much ether an account has, in wei. */
   async setBalance(account: string, wei: bigint): Promise<void> {
     await this.rpc.call("anvil_setBalance", account, toBeHex(wei));
   }
 
-  /** Puts a contract at an address of our choice; see {@link placeContract}. */
   async place(address: string, creationCode: string, sender: string): Promise<void> {
     await placeContract(this.rpc, address, creationCode, sender, this.time + 1);
     this.nonces.delete(sender);

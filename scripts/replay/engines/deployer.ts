@@ -1,6 +1,7 @@
 import { concat, type Interface, id } from "ethers";
 import type { Artifact } from "../chain/artifacts";
-import { abi, type Chain } from "../chain/chain";
+import { abi } from "../chain/chain";
+import type { Chain } from "../model/chain";
 
 /** Enough for what deploys contracts by itself. */
 const GAS = 15_000_000n;

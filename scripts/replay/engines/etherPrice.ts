@@ -1,5 +1,5 @@
 import { SpillwayError } from "../../errors";
-import type { World } from "./engine";
+import type { World } from "../model/engine";
 
 /** The run's fixed price of ether: units of the loan asset for a wei, scaled by 1e36. Throws `INTERNAL` where a market has ETH. */
 export function etherPriceE36({ etherUsd, loan }: World): bigint {

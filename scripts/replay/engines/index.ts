@@ -1,9 +1,11 @@
 import { SpillwayError } from "../../errors";
 import { aaveV3 } from "./aave-v3";
-import type { EngineFactory } from "./engine";
+import type { EngineFactory } from "../model/engine";
 import { morphoBlue } from "./morpho-blue";
+import type { CollateralAsset } from "../model/scenario";
 import { none } from "./none";
 import { spillway } from "./spillway";
+import { lltvOf } from "./spillwayParameters";
 
 /** Every engine by its name. */
 export const engines: ReadonlyMap<string, EngineFactory> = new Map([
@@ -22,3 +24,6 @@ export function findEngine(name: string): EngineFactory {
   }
   return found;
 }
+
+/** The lltv that all engines' borrowers are placed by when they are to share one LTV, Wad: Spillway's. */
+export const sharedLltv = (asset: CollateralAsset): bigint => lltvOf(asset);

@@ -1,7 +1,8 @@
 import type { Interface } from "ethers";
 import { SpillwayError } from "../../errors";
 import { mainnet } from "../chain/addresses";
-import { abi, type Chain } from "../chain/chain";
+import { abi } from "../chain/chain";
+import type { Chain } from "../model/chain";
 
 const multicallAbi = abi([
   "function aggregate3((address target, bool allowFailure, bytes callData)[] calls) payable returns ((bool success, bytes returnData)[])",

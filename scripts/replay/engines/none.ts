@@ -1,4 +1,4 @@
-import type { Engine, OpenRequest, World } from "./engine";
+import type { Engine, OpenRequest, World } from "../model/engine";
 
 const WAD = 10n ** 18n;
 
@@ -27,6 +27,7 @@ export function none(world: World): Engine {
     exit: () => [],
     actKeepers: async () => undefined,
     settle: async () => [],
+    kindOf: () => "other",
     positions: async () => book,
     gauges: async () => ({ writtenOff: 0n, lenderLoss: 0n, buffer: null, lanes: null }),
     close: async () => undefined,

@@ -1,9 +1,10 @@
 import { MaxUint256 } from "ethers";
 import { SpillwayError } from "../../errors";
-import { abi, type Log, type TxRequest } from "../chain/chain";
+import { abi } from "../chain/chain";
+import type { Log, TxRequest } from "../model/chain";
 import { item } from "../item";
 import { accountOf } from "./deployer";
-import type { Engine, LiquidationEvent, OpenRequest, PositionState, World } from "./engine";
+import type { Engine, LiquidationEvent, OpenRequest, PositionState, World } from "../model/engine";
 import { Multicall } from "./multicall";
 import { PeerLiquidator, type GasUse, type Offer } from "./peerLiquidator";
 
@@ -164,6 +165,8 @@ export function peerEngine<S>(name: string, world: World, protocol: PeerProtocol
       }
       return events;
     },
+
+    kindOf: (calldata) => (liquidator.liquidates(calldata) ? "liquidate" : "other"),
 
     positions: async () => {
       await read();

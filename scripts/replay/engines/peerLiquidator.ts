@@ -9,7 +9,7 @@ import { abi } from "../chain/chain";
 import { item } from "../item";
 import { etherPriceE36 } from "./etherPrice";
 import { accountOf, Deployer } from "./deployer";
-import type { KeeperView, MarketInfo, OpenRequest, World } from "./engine";
+import type { KeeperView, MarketInfo, OpenRequest, World } from "../model/engine";
 import type { Multicall } from "./multicall";
 
 const PRICE_SCALE = 10n ** 36n;
@@ -143,6 +143,11 @@ export class PeerLiquidator {
     await chain.setBalance(this.account, 10n ** 24n);
     const artifact = ownArtifact("mocks/ReplayLiquidator.sol", "ReplayLiquidator");
     await this.deployer.place("liquidator", artifact, [this.account, protocol, loan.address]);
+  }
+
+  /** Whether a transaction with that calldata is one of its liquidations. */
+  liquidates(calldata: string): boolean {
+    return calldata.startsWith(this.abi.getFunction("liquidate")?.selector ?? "none");
   }
 
   /** Adds what the pools say. */

@@ -18,12 +18,22 @@ import { Metrics } from "../../keeper/metrics/Metrics";
 import { Store } from "../../keeper/store/Store";
 import { head, laneAgeWad, longestAgeWad } from "../../keeper/strategy/gradualAuction";
 import { ownArtifact, ownVersion } from "../chain/artifacts";
-import type { Log, MinedBlock, TxRequest } from "../chain/chain";
+import type { Log, MinedBlock, TxRequest } from "../model/chain";
 import type { RpcCall } from "../../rpc";
 import { item } from "../item";
 import { etherPriceE36 } from "./etherPrice";
+import { kindOf, lossPolicy } from "./spillwayKeeper";
 import { parametersFor } from "./spillwayParameters";
-import type { Engine, Gauges, Lane, LiquidationEvent, MarketInfo, OpenRequest, PositionState, World } from "./engine";
+import type {
+  Engine,
+  Gauges,
+  Lane,
+  LiquidationEvent,
+  MarketInfo,
+  OpenRequest,
+  PositionState,
+  World,
+} from "../model/engine";
 
 const WAD = 10n ** 18n;
 const HOUR = 3600n;
@@ -72,6 +82,7 @@ interface LaneMemory {
 export class Spillway implements Engine {
   readonly versions = { spillway: ownVersion() };
   readonly limits: Engine["limits"];
+  readonly kindOf = kindOf;
   private readonly parameters: NetworkParameters;
   private readonly signer = new Wallet(id("spillway replay keeper"));
   private readonly rpc: HttpRpc;
@@ -320,15 +331,8 @@ export class Spillway implements Engine {
       ...{ fromBlock, logChunk: 10_000, maxActions: 64, checkBlocks: 500, dryRun: false },
       weiPrice: eth ? { market: eth.collateral.address } : { fixedE36: etherPriceE36(this.world) },
       policy: {
-        ...{
-          minProfit: 0n,
-          maxOrders: 30,
-          startAtLoss: true,
-          absorbAtLoss: true,
-          maxLossBps: 50n,
-          cancelHealthy: true,
-        },
-        ...{ cancelMarginBps: 50n, buyInventory: true, syncInterval: 1800n },
+        ...{ minProfit: 0n, maxOrders: 30, maxLossBps: 50n, cancelMarginBps: 50n, buyInventory: true },
+        ...lossPolicy(this.world.keepers),
       },
       sender: {
         chainId: this.parameters.chainId,

@@ -1,9 +1,9 @@
 import { mainnet, type MarketParameters, type NetworkParameters } from "../../../deploy/parameters";
 import { SpillwayError } from "../../errors";
-import type { CollateralAsset } from "../scenarios/schema";
-import { override, type Overrides } from "../sweep/parameters";
+import type { CollateralAsset } from "../model/scenario";
+import { override, type Overrides } from "../model/overrides";
 import { item } from "../item";
-import type { World } from "./engine";
+import type { World } from "../model/engine";
 import { luna } from "./spillwayLuna";
 
 const WAD = 10n ** 18n;

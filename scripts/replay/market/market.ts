@@ -1,6 +1,7 @@
-import type { Scenario } from "../scenarios/schema";
-import { abi, type TxRequest } from "../chain/chain";
-import type { MarketInfo } from "../engines/engine";
+import type { Scenario } from "../model/scenario";
+import { abi } from "../chain/chain";
+import type { TxRequest } from "../model/chain";
+import type { MarketInfo } from "../model/engine";
 import { Displacement } from "./displacement";
 import { FeedRule } from "./feed";
 import type { Pool } from "./pool";

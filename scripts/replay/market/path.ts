@@ -1,6 +1,6 @@
 import { SpillwayError } from "../../errors";
 import { item } from "../item";
-import type { Scenario } from "../scenarios/schema";
+import type { Scenario } from "../model/scenario";
 import type { Candle } from "./prices";
 
 /** The outside price at one moment; `time` in seconds UTC, price in USD. */

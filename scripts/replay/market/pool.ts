@@ -1,7 +1,8 @@
 import { AbiCoder, concat, id, ZeroAddress } from "ethers";
 import { mainnet } from "../chain/addresses";
 import { ownArtifact } from "../chain/artifacts";
-import { abi, type Chain, type TxRequest } from "../chain/chain";
+import { abi } from "../chain/chain";
+import type { Chain, TxRequest } from "../model/chain";
 import { amount0, amount1, liquidityForDepth, priceOf, sqrtPriceOf, type PairUnits } from "./swapMath";
 
 const factoryAbi = abi([

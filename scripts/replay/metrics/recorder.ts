@@ -1,19 +1,24 @@
-import type { Gauges, LiquidationEvent, MarketInfo, PositionState, TokenInfo } from "../engines/engine";
+import type { Gauges, LiquidationEvent, MarketInfo, PositionState, TokenInfo } from "../model/engine";
 import { item } from "../item";
 import type { MarketPrices } from "../market/market";
-import type { EngineResult, EngineSeries } from "../result";
+import type { EngineSeries, Figures, TransactionKind } from "../model/result";
+import { OverLimit } from "./overLimit";
 
 /** All there is to see after a step. Arrays per market or per position. */
 export interface Snapshot {
   /** Seconds UTC of the scenario. */
   time: number;
   prices: readonly MarketPrices[];
+  /** Positions as the keepers found them, and as they were after the step. */
+  found: readonly PositionState[];
   positions: readonly PositionState[];
   gauges: Gauges;
   events: readonly LiquidationEvent[];
   /** Gas of the keepers' transactions in this step, and what it cost in wei. */
   keeperGas: bigint;
   keeperFees: bigint;
+  /** What each of those transactions did. */
+  transactions: readonly (TransactionKind | "reverted")[];
 }
 
 export interface RecorderOptions {
@@ -28,6 +33,8 @@ export interface RecorderOptions {
   /** Buffer's value at the start, units of the loan asset. */
   bufferStart: bigint;
   stepSeconds: number;
+  /** From the time of a step, at which the feed moves, to when keepers act. */
+  keepersAfter: number;
   /** As `World.etherUsd`. */
   etherUsd: number | null;
 }
@@ -38,8 +45,8 @@ export interface Holdings {
   collateral: readonly bigint[];
 }
 
-/** The fields of `EngineResult` that a run's own record decides. */
-export type Figures = Omit<EngineResult, "amplification" | "wallSeconds" | "stepsPerSecond" | "stateRoot">;
+/** Worth of collateral that is none, whole tokens of the loan asset. */
+const DUST = 0.01;
 
 /** Takes in a run step by step, and makes its series and figures. Statistics only: plain numbers in whole tokens. */
 export class Recorder {
@@ -51,6 +58,10 @@ export class Recorder {
   private readonly lowest: { outside: number; pool: number }[];
   private readonly underwaterSince: (number | null)[];
   private readonly touched = new Set<number>();
+  private readonly overLimit = new OverLimit();
+  private readonly transactions: Figures["transactions"] = {
+    ...{ liquidate: 0, open: 0, buy: 0, absorb: 0, buyInventory: 0, sync: 0, fulfil: 0, other: 0, reverted: 0 },
+  };
   private last: Snapshot | undefined;
   private maxDisplacement = 0;
   private longestUnderwater = 0;
@@ -80,6 +91,10 @@ export class Recorder {
     this.takeEvents(snapshot);
     this.gas += snapshot.keeperGas;
     this.keeperFees += (Number(snapshot.keeperFees) / 1e18) * this.etherPrice(prices);
+    for (const kind of snapshot.transactions) this.transactions[kind]++;
+    const { stepSeconds, keepersAfter } = this.options;
+    this.takeLtvs(snapshot.found, prices, keepersAfter);
+    this.takeLtvs(snapshot.positions, prices, stepSeconds - keepersAfter);
     const underwater = this.countUnderwater(snapshot);
     const inventory = gauges.buffer?.inventory.reduce(
       (sum, amount, market) => sum + this.startValue(market, amount),
@@ -135,6 +150,10 @@ export class Recorder {
       inventoryLeftPct: this.percent(inventoryLeft),
       keeperProfitPct: this.percent(keepers),
       gasUsed: Number(this.gas),
+      gasCostPct: this.percent(this.keeperFees),
+      transactions: { ...this.transactions },
+      worstLtvPct: 100 * this.overLimit.worstLtv,
+      timeOverLimitMinutes: this.overLimit.minutes(),
       timeUnderwaterMinutes: this.longestUnderwater / 60,
       steps: this.series.time.length,
     };
@@ -176,6 +195,18 @@ export class Recorder {
       }
     });
     return count;
+  }
+
+  /** Notes where every position that has collateral stands, for that many seconds. */
+  private takeLtvs(positions: readonly PositionState[], prices: readonly MarketPrices[], seconds: number): void {
+    positions.forEach(({ collateral, debt }, position) => {
+      const market = item(this.options.marketOf, position);
+      const worth = this.collateral(market, collateral) * item(prices, market).feed;
+      // dust that a liquidation's roundings leave is no collateral
+      if (worth < DUST) return;
+      const lltv = Number(item(this.options.lltv, market)) / 1e18;
+      this.overLimit.take({ position, debt: this.loan(debt), ltv: this.loan(debt) / worth, lltv, seconds });
+    });
   }
 
   /** Debt over what the collateral is worth on the market, of positions where there is any. */

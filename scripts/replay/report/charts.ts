@@ -1,4 +1,4 @@
-import type { EngineSeries, ReplaySeries } from "../result";
+import type { EngineSeries, ReplaySeries } from "../model/result";
 import { downsample, type Point } from "./downsample";
 import { engineStyle, orderedEngines } from "./engines";
 import { formatNumber } from "./measures";

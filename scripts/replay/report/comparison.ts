@@ -1,4 +1,4 @@
-import type { EngineResult, ReplayParameters, ReplayResult } from "../result";
+import { TRANSACTION_KINDS, type EngineResult, type ReplayParameters, type ReplayResult } from "../model/result";
 import { BASELINE, orderedEngines } from "./engines";
 
 /** What came of one scenario. */
@@ -23,8 +23,9 @@ export interface Totals {
   engines: Record<string, Total>;
 }
 
-/** Sums over crashes, but for the last, which is the longest. */
-export type Total = Record<(typeof SUMMED)[number] | "timeUnderwaterMinutes", number>;
+/** Sums over crashes, but for the highest LTV and the longest wait, which are those of any of them. */
+export type Total = Record<(typeof SUMMED)[number] | (typeof HIGHEST)[number], number> &
+  Pick<EngineResult, "transactions">;
 
 /** What adds up over crashes. */
 export const SUMMED = [
@@ -36,7 +37,11 @@ export const SUMMED = [
   "bufferPnlPct",
   "keeperProfitPct",
   "gasUsed",
+  "gasCostPct",
 ] as const satisfies readonly (keyof EngineResult)[];
+
+/** What the worst crash decides. */
+export const HIGHEST = ["worstLtvPct", "timeUnderwaterMinutes"] as const satisfies readonly (keyof EngineResult)[];
 
 export type Done = Extract<Outcome, { result: ReplayResult }>;
 
@@ -51,11 +56,7 @@ export function compare(command: string, outcomes: readonly Outcome[]): Comparis
   for (const engine of enginesOf(outcomes)) {
     const figures = real.flatMap(({ result }) => result.engines[engine] ?? []);
     if (figures.length === 0) continue;
-    const sum = (field: (typeof SUMMED)[number]): number => figures.reduce((total, one) => total + one[field], 0);
-    engines[engine] = {
-      ...(Object.fromEntries(SUMMED.map((field) => [field, sum(field)])) as Record<(typeof SUMMED)[number], number>),
-      timeUnderwaterMinutes: Math.max(...figures.map((one) => one.timeUnderwaterMinutes)),
-    };
+    engines[engine] = totalOf(figures);
   }
   return {
     command,
@@ -66,6 +67,20 @@ export function compare(command: string, outcomes: readonly Outcome[]): Comparis
       engines,
     },
   };
+}
+
+function totalOf(figures: readonly EngineResult[]): Total {
+  const sum = (of: (one: EngineResult) => number): number => figures.reduce((total, one) => total + of(one), 0);
+  const kinds = [...TRANSACTION_KINDS, "reverted"] as const;
+  return {
+    ...byName(SUMMED, (field) => sum((one) => one[field])),
+    ...byName(HIGHEST, (field) => Math.max(...figures.map((one) => one[field]))),
+    transactions: byName(kinds, (kind) => sum((one) => one.transactions[kind])),
+  };
+}
+
+function byName<K extends string>(names: readonly K[], of: (name: K) => number): Record<K, number> {
+  return Object.fromEntries(names.map((name) => [name, of(name)])) as Record<K, number>;
 }
 
 /** The engines that took part anywhere, in the order in which they are always shown. */

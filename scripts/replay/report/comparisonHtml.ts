@@ -1,4 +1,4 @@
-import type { EngineResult } from "../result";
+import type { EngineResult } from "../model/result";
 import {
   done,
   enginesOf,
@@ -9,10 +9,10 @@ import {
   type Total,
 } from "./comparison";
 import { BASELINE, engineStyle } from "./engines";
-import { engineSwatch } from "./html";
+import { engineSwatch, kindsBelow } from "./html";
 import { markup, type Markup } from "./markup";
-import { bestEngines, formatNumber, measure, type Measure } from "./measures";
-import { commandBlock, matchSentence, pageHead, renderPage } from "./page";
+import { bestEngines, formatNumber, measure, shown, type Measure } from "./measures";
+import { commandBlock, keepersText, matchSentence, pageHead, renderPage } from "./page";
 
 /** The measures that scenarios are compared by, in the order of the page. */
 export const COMPARED = (
@@ -25,6 +25,12 @@ export const COMPARED = (
     "amplification",
     "bufferPnlPct",
     "keeperProfitPct",
+    "gasCostPct",
+    "transactions",
+    "worstLtvPct",
+    "timeOverLimitMinutes.p50",
+    "timeOverLimitMinutes.p90",
+    "timeOverLimitMinutes.p100",
     "timeUnderwaterMinutes",
   ] as const
 ).map(measure);
@@ -58,6 +64,7 @@ function header(comparison: Comparison, engines: readonly string[]): Markup {
   if (shared) {
     facts.push(["Book over venue depth", `${formatNumber(shared.bookToDepth, 0)} times`]);
     facts.push(["Buffer", `${formatNumber(100 * shared.buffer, 1)} % of the book`]);
+    facts.push(["Spillway's keeper", keepersText(shared.keepers)]);
     facts.push(["Seed", String(shared.seed)]);
   }
   return pageHead({
@@ -98,7 +105,7 @@ function totalsSection(comparison: Comparison, engines: readonly string[]): Mark
                 (field) =>
                   markup`<div>
                     <dt>${measure(field).label}</dt>
-                    <dd>${measure(field).format(totals[id]?.[field] ?? null)}<span class="unit"> %</span></dd>
+                    <dd>${shown(measure(field), totals[id])}<span class="unit"> %</span></dd>
                   </div>`,
               )}
             </dl>
@@ -106,8 +113,8 @@ function totalsSection(comparison: Comparison, engines: readonly string[]): Mark
       )}
     </ul>
     <p>
-      Sums over ${scenarios.join(", ")}: each crash counts alike, whatever the size of its book. The longest time over the
-      limit is the longest of any of them.
+      Sums over ${scenarios.join(", ")}: each crash counts alike, whatever the size of its book. The highest LTV and the
+      longest wait over the limit are those of any of them.
     </p>
     ${table("totals", engines, [{ rows: fields.map((row) => ({ row, head: markup`<span class="measure">${row.label}</span> <span class="unit">${row.unit}</span>`, figures: totals })) }], "Measure")}
   </section>`;
@@ -156,8 +163,9 @@ function table(
         (id) =>
           markup`<td role="cell" ${best.has(id) ? markup` class="best"` : ""}>
             <span class="who" aria-hidden="true">${engineStyle(id).name}</span
-            ><span class="value">${row.format(figures[id]?.[row.field] ?? null)}</span
+            ><span class="value">${shown(row, figures[id])}</span
             >${best.has(id) ? markup` <span class="mark"><span aria-hidden="true">✓</span> best</span>` : ""}
+            ${kindsBelow(row, figures[id])}
           </td>`,
       )}
     </tr>`;

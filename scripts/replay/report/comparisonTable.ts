@@ -1,10 +1,13 @@
 import Table from "cli-table3";
-import type { EngineResult } from "../result";
+import type { EngineResult } from "../model/result";
 import { done, enginesOf, ratioSentence, type Comparison } from "./comparison";
 import { BASELINE, engineStyle } from "./engines";
-import { bestEngines, measure } from "./measures";
+import { bestEngines, measure, shown, valueOf } from "./measures";
 
-const SHOWN = ["excessDrawdownPct", "badDebtPct", "borrowerLossPct"] as const;
+const SHOWN = [
+  ...(["excessDrawdownPct", "badDebtPct", "borrowerLossPct"] as const),
+  ...(["gasCostPct", "worstLtvPct", "timeOverLimitMinutes.p90"] as const),
+];
 const MARK = "✓";
 
 /** For the terminal: each scenario's main measures, the sums over the real crashes, and what failed. */
@@ -20,12 +23,12 @@ export function renderComparisonTable(comparison: Comparison): string {
     });
     const add = (head: string, engines: Record<string, Partial<EngineResult>>): void => {
       const best = bestEngines(row, engines);
-      const cell = (id: string): string =>
-        `${best.has(id) ? `${MARK} ` : ""}${row.format(engines[id]?.[field] ?? null)}`;
+      const cell = (id: string): string => `${best.has(id) ? `${MARK} ` : ""}${shown(row, engines[id])}`;
       table.push([head, ...ids.map(cell)]);
     };
     for (const { result } of done(outcomes)) add(result.scenario, result.engines);
-    if (totals.scenarios.length > 0) add(`real crashes together (${totals.scenarios.length})`, totals.engines);
+    if (ids.some((id) => valueOf(totals.engines[id], field) !== null))
+      add(`real crashes together (${totals.scenarios.length})`, totals.engines);
     return table.toString();
   });
   const failed = outcomes.flatMap((one) => ("error" in one ? [`failed: ${one.scenario} (${one.error.code})`] : []));

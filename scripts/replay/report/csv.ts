@@ -1,6 +1,8 @@
-import type { ReplayResult } from "../result";
+import { TRANSACTION_KINDS, type ReplayResult } from "../model/result";
 import { orderedEngines } from "./engines";
-import { MEASURES } from "./measures";
+import { MEASURES, valueOf } from "./measures";
+
+const KINDS = [...TRANSACTION_KINDS, "reverted"] as const;
 
 const cell = (value: unknown): string => {
   const text = typeof value === "number" || typeof value === "string" ? String(value) : "";
@@ -11,9 +13,9 @@ const cell = (value: unknown): string => {
 export function renderCsv(result: ReplayResult): string {
   const rows = orderedEngines(result.engines).map((engine) => [
     engine,
-    ...MEASURES.map(({ field }) => result.engines[engine]?.[field]),
+    ...MEASURES.map(({ field }) => valueOf(result.engines[engine], field)),
+    ...KINDS.map((kind) => result.engines[engine]?.transactions[kind]),
   ]);
-  return [["engine", ...MEASURES.map(({ field }) => field)], ...rows]
-    .map((row) => `${row.map(cell).join(",")}\n`)
-    .join("");
+  const head = ["engine", ...MEASURES.map(({ field }) => field), ...KINDS.map((kind) => `transactions.${kind}`)];
+  return [head, ...rows].map((row) => `${row.map(cell).join(",")}\n`).join("");
 }

@@ -1,11 +1,11 @@
 import { join } from "node:path";
-import type { ReplayParameters, ReplayResult, ReplaySeries } from "../result";
+import type { EngineResult, ReplayParameters, ReplayResult, ReplaySeries } from "../model/result";
 import { buildCharts, type Chart, type Line } from "./charts";
 import type { Point } from "./downsample";
 import { BASELINE, engineStyle, orderedEngines } from "./engines";
 import { markup, type Markup } from "./markup";
-import { bestEngines, formatNumber, MEASURES, type Measure } from "./measures";
-import { commandBlock, matchSentence, pageHead, renderPage, sentenceCase } from "./page";
+import { bestEngines, formatNumber, MEASURES, shown, transactionsText, type Measure } from "./measures";
+import { commandBlock, keepersText, matchSentence, pageHead, renderPage, sentenceCase } from "./page";
 import { verdict } from "./verdict";
 
 /**
@@ -62,6 +62,12 @@ const swatch = (color: string, dash: number[], width = 2.5): Markup =>
     />
   </svg>`;
 
+/** Under the number of transactions, how many of each kind. */
+export const kindsBelow = ({ field }: Measure, engine: Partial<EngineResult> = {}): Markup => {
+  const kinds = field === "transactions" ? transactionsText(engine) : "";
+  return kinds === "" ? markup`` : markup`<span class="kinds">${kinds}</span>`;
+};
+
 export const engineSwatch = (id: string): Markup => {
   const { color, dash } = engineStyle(id);
   return swatch(color, dash);
@@ -80,6 +86,7 @@ function header({ scenario, seed, engines, parameters }: ReplayResult, series: R
     ],
     ["Book over venue depth", `${formatNumber(parameters.bookToDepth, 0)} times`],
     ["Buffer", `${formatNumber(100 * parameters.buffer, 1)} % of the book`],
+    ["Spillway's keeper", keepersText(parameters.keepers)],
     ["Seed", String(seed)],
   ];
   if (first !== undefined && last !== undefined) facts.unshift(["Time, UTC", `${utc(first)} to ${utc(last)}`]);
@@ -112,7 +119,7 @@ function verdictSection(result: ReplayResult): Markup {
                 (row) =>
                   markup`<div>
                     <dt>${row.label}</dt>
-                    <dd>${row.format(result.engines[engine]?.[row.field] ?? null)}<span class="unit"> %</span></dd>
+                    <dd>${shown(row, result.engines[engine])}<span class="unit"> %</span></dd>
                   </div>`,
               )}
             </dl>
@@ -135,11 +142,12 @@ function figuresSection(result: ReplayResult): Markup {
         ><span class="why">${one.explanation} ${direction}</span>
       </th>
       ${ids.map((id) => {
-        const value = one.format(result.engines[id]?.[one.field] ?? null);
+        const value = shown(one, result.engines[id]);
         return markup`<td role="cell" ${best.has(id) ? markup` class="best"` : ""}>
           <span class="who" aria-hidden="true">${engineStyle(id).name}</span
           ><span class="value">${value}</span
           >${best.has(id) ? markup` <span class="mark"><span aria-hidden="true">✓</span> best</span>` : ""}
+          ${kindsBelow(one, result.engines[id])}
         </td>`;
       })}
     </tr>`;
@@ -259,6 +267,8 @@ const MEANINGS: Record<string, string> = {
   engines: "Ways of liquidating that were compared",
   bookToDepth: "The book's collateral over the collateral whose sale moves the market by 1 %",
   buffer: "The buffer's cash over the book's starting value",
+  keepers:
+    "What Spillway's keeper does: for profit only what pays for itself, as a service at a loss too what the protocol needs",
   match: "What is the same for one borrower at every engine: the distance from the liquidation threshold, or the LTV",
   stepSeconds: "Seconds between two steps",
   fromSeconds: "Start, seconds from the start of the prices",

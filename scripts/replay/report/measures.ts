@@ -1,11 +1,16 @@
-import type { EngineResult } from "../result";
+import type { EngineResult } from "../model/result";
 import { BASELINE, orderedEngines } from "./engines";
 
 export type Group = "The market" | "Borrowers and lenders" | "The buffer" | "Keepers and time" | "The run itself";
 
+/** A figure of `EngineResult`; `transactions` is their number, and a dot leads to one of several figures of a field. */
+export type MeasureField =
+  | Exclude<keyof EngineResult, "timeOverLimitMinutes">
+  | `timeOverLimitMinutes.${keyof EngineResult["timeOverLimitMinutes"]}`;
+
 /** One row of the report. `better` is null where neither more nor less is better. */
 export interface Measure {
-  field: keyof EngineResult;
+  field: MeasureField;
   group: Group;
   /** At most 28 characters, so that the terminal's table fits. */
   label: string;
@@ -14,8 +19,11 @@ export interface Measure {
   explanation: string;
   better: "lower" | "higher" | null;
   /** For people: rounded, thousands parted, `n/a` where there is no figure. */
-  format: (value: EngineResult[keyof EngineResult]) => string;
+  format: (value: Value) => string;
 }
+
+/** One figure; null where there is none. */
+export type Value = number | string | null;
 
 /** What stands where there is no figure. */
 export const NO_FIGURE = "n/a";
@@ -35,12 +43,14 @@ export function formatNumber(value: unknown, decimals = 2): string {
 
 const decimal = (value: unknown): string => formatNumber(value);
 const whole = (value: unknown): string => formatNumber(value, 0);
+/** A decimal where whole minutes would say too little. */
+const minutes = (value: unknown): string => formatNumber(value, typeof value === "number" && value < 10 ? 1 : 0);
 const shortHash = (value: unknown): string => {
   if (typeof value !== "string" || value === "") return NO_FIGURE;
   return value.length > 14 ? `${value.slice(0, 6)}…${value.slice(-4)}` : value;
 };
 
-const BY_FIELD: Record<keyof EngineResult, Omit<Measure, "field">> = {
+const BY_FIELD: Record<MeasureField, Omit<Measure, "field">> = {
   excessDrawdownPct: {
     group: "The market",
     label: "Crash made deeper by",
@@ -151,11 +161,63 @@ const BY_FIELD: Record<keyof EngineResult, Omit<Measure, "field">> = {
     better: "lower",
     format: whole,
   },
+  gasCostPct: {
+    group: "Keepers and time",
+    label: "Cost of that gas",
+    unit: "% of book",
+    explanation: "What keepers paid for the gas of their transactions, at the price of gas of that time.",
+    better: "lower",
+    format: decimal,
+  },
+  transactions: {
+    group: "Keepers and time",
+    label: "Keepers' transactions",
+    unit: "",
+    explanation:
+      "Number of transactions that keepers sent, those that reverted among them; under it how many of each kind.",
+    better: null,
+    format: whole,
+  },
+  worstLtvPct: {
+    group: "Keepers and time",
+    label: "Highest LTV reached",
+    unit: "%",
+    explanation:
+      "The highest loan-to-value of any position with collateral at any moment, at the oracle price, before or after keepers acted.",
+    better: "lower",
+    format: decimal,
+  },
+  "timeOverLimitMinutes.p50": {
+    group: "Keepers and time",
+    label: "Time over limit (median)",
+    unit: "min",
+    explanation:
+      "How long positions stood above their liquidation limit in all, half of the debt no longer than this. Of positions that ever were above it, by their debt then.",
+    better: "lower",
+    format: minutes,
+  },
+  "timeOverLimitMinutes.p90": {
+    group: "Keepers and time",
+    label: "Time over limit (90 %)",
+    unit: "min",
+    explanation: "The same, nine tenths of the debt no longer than this.",
+    better: "lower",
+    format: minutes,
+  },
+  "timeOverLimitMinutes.p100": {
+    group: "Keepers and time",
+    label: "Time over limit (longest)",
+    unit: "min",
+    explanation: "The same, the position that stood above it longest in all.",
+    better: "lower",
+    format: minutes,
+  },
   timeUnderwaterMinutes: {
     group: "Keepers and time",
-    label: "Longest time over the limit",
+    label: "Longest wait over the limit",
     unit: "min",
-    explanation: "The longest that any one position stood above its liquidation limit without being dealt with.",
+    explanation:
+      "The longest that any one position stood above its liquidation limit at a stretch without being dealt with.",
     better: "lower",
     format: whole,
   },
@@ -194,19 +256,47 @@ const BY_FIELD: Record<keyof EngineResult, Omit<Measure, "field">> = {
   },
 };
 
-/** Every field of EngineResult, once, in the order in which all reports show them. */
-export const MEASURES: readonly Measure[] = (Object.keys(BY_FIELD) as (keyof EngineResult)[]).map((field) => ({
-  field,
-  ...BY_FIELD[field],
-}));
+/** Every figure of EngineResult, once, in the order in which all reports show them. */
+export const MEASURES: readonly Measure[] = (Object.keys(BY_FIELD) as MeasureField[]).map(measure);
 
-export function measure(field: keyof EngineResult): Measure {
+export function measure(field: MeasureField): Measure {
   return { field, ...BY_FIELD[field] };
 }
 
+/** The figure of a result, or of what is there of it. */
+export function valueOf(engine: Partial<EngineResult> | undefined, field: MeasureField): Value {
+  switch (field) {
+    case "transactions": {
+      const kinds = engine?.transactions;
+      return kinds ? Object.values(kinds).reduce((sum, count) => sum + count, 0) : null;
+    }
+    case "timeOverLimitMinutes.p50":
+      return engine?.timeOverLimitMinutes?.p50 ?? null;
+    case "timeOverLimitMinutes.p90":
+      return engine?.timeOverLimitMinutes?.p90 ?? null;
+    case "timeOverLimitMinutes.p100":
+      return engine?.timeOverLimitMinutes?.p100 ?? null;
+    default:
+      return engine?.[field] ?? null;
+  }
+}
+
+/** A figure for people. */
+export function shown(row: Measure, engine: Partial<EngineResult> | undefined): string {
+  return row.format(valueOf(engine, row.field));
+}
+
+/** Transactions by kind, the kinds that occurred: `open 12, buy inventory 3`; empty where there are none. */
+export function transactionsText({ transactions }: Partial<EngineResult>): string {
+  return Object.entries(transactions ?? {})
+    .filter(([, count]) => count > 0)
+    .map(([kind, count]) => `${kind.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)} ${whole(count)}`)
+    .join(", ");
+}
+
 /** A figure with its unit, as in running text: `7.30 %`, never broken between the two. */
-export function figure(field: keyof EngineResult, engine: EngineResult): string {
-  const text = BY_FIELD[field].format(engine[field]);
+export function figure(field: MeasureField, engine: EngineResult): string {
+  const text = shown(measure(field), engine);
   return text === NO_FIGURE ? text : `${text}\u00a0${BY_FIELD[field].unit.replace(/^% .*/, "%")}`.trimEnd();
 }
 
@@ -216,7 +306,7 @@ export function figure(field: keyof EngineResult, engine: EngineResult): string 
  */
 export function bestEngines(row: Measure, engines: Record<string, Partial<EngineResult>>): Set<string> {
   const figures = orderedEngines(engines).flatMap((engine) => {
-    const value = engines[engine]?.[row.field];
+    const value = valueOf(engines[engine], row.field);
     return engine !== BASELINE && typeof value === "number" && Number.isFinite(value)
       ? [{ engine, value, text: row.format(value) }]
       : [];

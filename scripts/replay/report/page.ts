@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { buildSync } from "esbuild";
-import type { Match } from "../agents/borrowers";
+import type { Keepers, Match } from "../model/choices";
 import { embedJson, markup, Markup } from "./markup";
 
 export interface PageParts {
@@ -114,6 +114,11 @@ export function sentenceCase(name: string): string {
     .toLowerCase()
     .trim();
   return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
+/** What Spillway's keeper was told by `--keepers`. */
+export function keepersText(keepers: Keepers): string {
+  return keepers === "profit" ? "for profit only" : "as a service, at a loss too";
 }
 
 /** A sentence on what `--match` held equal. */

@@ -1,7 +1,7 @@
 import Table from "cli-table3";
-import type { ReplayResult } from "../result";
+import type { ReplayResult } from "../model/result";
 import { BASELINE, engineStyle, orderedEngines } from "./engines";
-import { bestEngines, MEASURES } from "./measures";
+import { bestEngines, MEASURES, shown, transactionsText } from "./measures";
 import { verdict } from "./verdict";
 
 const COLUMNS = 100;
@@ -19,7 +19,7 @@ function wrap(text: string): string {
   return lines.join("\n");
 }
 
-/** For the terminal, plain text of at most 100 columns: the measures, then the verdict, then the full state roots. */
+/** For the terminal, plain text of at most 100 columns: the measures, then the verdict, the transactions by kind, and the full state roots. */
 export function renderTable(result: ReplayResult): string {
   const ids = orderedEngines(result.engines);
   const table = new Table({
@@ -35,12 +35,15 @@ export function renderTable(result: ReplayResult): string {
     table.push([
       row.unit === "" ? row.label : `${row.label}, ${row.unit}`,
       ...ids.map((id) => {
-        const text = row.format(result.engines[id]?.[row.field] ?? null);
+        const text = shown(row, result.engines[id]);
         return best.has(id) ? `${MARK} ${text}` : text;
       }),
     ]);
   }
   const { headline, comparison, engines } = verdict(result);
+  const transactions = ids
+    .map((id) => [engineStyle(id).name, transactionsText(result.engines[id] ?? {})] as const)
+    .filter(([, text]) => text !== "");
   return [
     table.toString(),
     `${MARK} best figure of the row, the baseline left out; the book is the collateral's starting value`,
@@ -48,6 +51,7 @@ export function renderTable(result: ReplayResult): string {
     wrap(`${headline}. ${comparison}`),
     ...engines.map(({ sentence }) => wrap(`- ${sentence}`)),
     "",
+    ...transactions.map(([name, text]) => wrap(`transactions of ${name}: ${text}`)),
     ...ids.map((id) => `state root ${result.engines[id]?.stateRoot ?? ""} ${engineStyle(id).name}`),
     "",
   ].join("\n");

@@ -1,6 +1,6 @@
-import type { EngineResult, ReplayResult } from "../result";
+import type { EngineResult, ReplayResult } from "../model/result";
 import { BASELINE, engineStyle, orderedEngines } from "./engines";
-import { bestEngines, figure, formatNumber, measure, MEASURES } from "./measures";
+import { bestEngines, figure, formatNumber, measure, MEASURES, shown, type MeasureField } from "./measures";
 
 /** What the figures say, in plain words. Nothing in it that the figures beside it don't show. */
 export interface Verdict {
@@ -33,8 +33,7 @@ export function formatMinutes(minutes: number): string {
   return `${formatNumber(hours, Number.isInteger(hours) || hours >= 10 ? 0 : 1)}\u00a0h`;
 }
 
-const isZero = (field: keyof EngineResult, engine: EngineResult): boolean =>
-  !/[1-9]/.test(measure(field).format(engine[field]));
+const isZero = (field: MeasureField, engine: EngineResult): boolean => !/[1-9]/.test(shown(measure(field), engine));
 
 function engineSentence(id: string, engine: EngineResult): string {
   const { name } = engineStyle(id);

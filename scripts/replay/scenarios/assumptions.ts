@@ -1,4 +1,4 @@
-import type { ScenarioInput } from "./schema";
+import type { ScenarioInput } from "../model/scenario";
 
 /**
  * What no record tells and every scenario has to assume; the same figures in all of them, whatever they are about.

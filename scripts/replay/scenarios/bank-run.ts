@@ -1,6 +1,6 @@
 import { assumptions } from "./assumptions";
 import { may2021Eth, may2021Gas } from "./may-2021";
-import { scenarioSchema } from "./schema";
+import { scenarioSchema } from "../model/scenario";
 
 const LOW = 13 * 60 + 10;
 

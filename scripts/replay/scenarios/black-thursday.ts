@@ -1,5 +1,5 @@
 import { assumptions } from "./assumptions";
-import { scenarioSchema, type CollateralInput, type GasInput } from "./schema";
+import { scenarioSchema, type CollateralInput, type GasInput } from "../model/scenario";
 
 /** ETH from 12 March 2020, 00:00, to 14 March, 00:00. */
 export const blackThursdayEth: CollateralInput = {

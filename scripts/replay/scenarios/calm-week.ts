@@ -1,6 +1,6 @@
 import { assumptions } from "./assumptions";
 import { quietGas } from "./made-up";
-import { scenarioSchema } from "./schema";
+import { scenarioSchema } from "../model/scenario";
 
 const MINUTES = 7 * 24 * 60;
 const EVERY = 5;

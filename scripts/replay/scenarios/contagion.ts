@@ -1,6 +1,6 @@
 import { assumptions } from "./assumptions";
 import { blackThursdayBtc, blackThursdayEth, blackThursdayGas } from "./black-thursday";
-import { scenarioSchema } from "./schema";
+import { scenarioSchema } from "../model/scenario";
 
 /** Black Thursday with two collaterals in one book: ETH and BTC fell together, and both markets draw on one buffer and one pool of lenders. */
 export const contagion = scenarioSchema.parse({

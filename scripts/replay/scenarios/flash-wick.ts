@@ -1,6 +1,6 @@
 import { assumptions } from "./assumptions";
 import { quietGas, steady } from "./made-up";
-import { scenarioSchema } from "./schema";
+import { scenarioSchema } from "../model/scenario";
 
 /** Made up: somebody sells too much at once, and three minutes later nothing of it is left. Nothing should be sold cheaply. */
 export const flashWick = scenarioSchema.parse({

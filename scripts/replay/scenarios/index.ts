@@ -8,7 +8,7 @@ import { keeperOutage } from "./keeper-outage";
 import { luna } from "./luna-2022";
 import { may2021 } from "./may-2021";
 import { oracleLag } from "./oracle-lag";
-import type { Scenario } from "./schema";
+import type { Scenario } from "../model/scenario";
 import { tariff2025 } from "./tariff-2025-10";
 import { yenCarry2024 } from "./yen-carry-2024";
 

@@ -1,5 +1,5 @@
 import { assumptions } from "./assumptions";
-import { scenarioSchema } from "./schema";
+import { scenarioSchema } from "../model/scenario";
 import { yenCarryEth, yenCarryGas } from "./yen-carry-2024";
 
 /** The crash of August 2024 with nobody there: all keepers out for the two hours around its low, gas twenty times as dear throughout. */

@@ -1,5 +1,5 @@
 import { assumptions } from "./assumptions";
-import { scenarioSchema, type CollateralInput } from "./schema";
+import { scenarioSchema, type CollateralInput } from "../model/scenario";
 
 /** LUNA from 9 May 2022, 12:00, to 12 May, 18:00; what stays within 3 % of the line between two closes is left out. */
 export const luna2022: CollateralInput = {

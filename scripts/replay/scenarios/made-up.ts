@@ -1,5 +1,5 @@
 import { item } from "../item";
-import type { CollateralInput, GasInput } from "./schema";
+import type { CollateralInput, GasInput } from "../model/scenario";
 
 /** Gas of a day on which nothing happens. */
 export const quietGas: GasInput = { source: "assumption: 20 gwei", everyMinutes: 60, gwei: [[20]], multiplier: 1 };

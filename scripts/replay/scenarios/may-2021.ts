@@ -1,5 +1,5 @@
 import { assumptions } from "./assumptions";
-import { scenarioSchema, type CollateralInput, type GasInput } from "./schema";
+import { scenarioSchema, type CollateralInput, type GasInput } from "../model/scenario";
 
 /** ETH from 19 May 2021, 00:00, to 21 May, 00:00. */
 export const may2021Eth: CollateralInput = {

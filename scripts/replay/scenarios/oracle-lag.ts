@@ -1,6 +1,6 @@
 import { assumptions } from "./assumptions";
 import { quietGas, steady } from "./made-up";
-import { scenarioSchema } from "./schema";
+import { scenarioSchema } from "../model/scenario";
 
 /**
  * Made up: ETH falls by 25 % in 26 minutes, about as fast as in the worst ten of 10 October 2025, and the feed is 3 minutes late. That puts it

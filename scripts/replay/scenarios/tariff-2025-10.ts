@@ -1,5 +1,5 @@
 import { assumptions } from "./assumptions";
-import { scenarioSchema, type CollateralInput } from "./schema";
+import { scenarioSchema, type CollateralInput } from "../model/scenario";
 
 /** ETH from 10 October 2025, 00:00, to 12 October, 00:00. */
 export const tariffEth: CollateralInput = {

@@ -1,5 +1,5 @@
 import { assumptions } from "./assumptions";
-import { scenarioSchema, type CollateralInput, type GasInput } from "./schema";
+import { scenarioSchema, type CollateralInput, type GasInput } from "../model/scenario";
 
 /** ETH from 4 August 2024, 00:00, to 6 August, 00:00. */
 export const yenCarryEth: CollateralInput = {

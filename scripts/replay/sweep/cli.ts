@@ -1,7 +1,8 @@
 import { Command } from "commander";
-import { integer, number, seconds } from "../options";
+import { KEEPERS } from "../model/choices";
+import { choice, integer, number, seconds } from "../options";
 import { showProgress } from "../progress";
-import { describeParameters } from "./parameters";
+import { describeParameters } from "../model/overrides";
 import { parseAxis, type SweepOptions } from "./plan";
 import { workQueue } from "./queue";
 import { renderFrontier } from "./report/table";
@@ -12,6 +13,7 @@ interface Flags {
   vary: string[];
   bookToDepth: string;
   buffer: string;
+  keepers: string;
   seeds: string;
   step?: string;
   from: string;
@@ -32,7 +34,8 @@ const sweepProgram = new Command("replay sweep")
     [],
   )
   .option("--book-to-depth <ratio>", "where it is not varied", "150")
-  .option("--buffer <share>", "where it is not varied", "0.15")
+  .option("--buffer <share>", "where it is not varied", "0.02")
+  .option("--keepers <policy>", "profit or service, where it is not varied", "profit")
   .option("--seeds <number>", "borrowers are drawn so many times, from the seeds 1, 2, …", "1")
   .option("--step <duration>", "time from one step to the next (default: the scenario's own)")
   .option("--from <duration>", "where to begin, from the start of the prices", "0s")
@@ -51,6 +54,7 @@ export async function sweep(args: readonly string[]): Promise<void> {
     axes: flags.vary.map(parseAxis),
     bookToDepth: number(flags.bookToDepth, "--book-to-depth", 1, 100_000),
     buffer: number(flags.buffer, "--buffer", 0, 10),
+    keepers: choice(flags.keepers, "--keepers", KEEPERS),
     seeds: integer(flags.seeds, "--seeds", 1, 1000),
     ...(flags.step !== undefined && {
       stepSeconds: integer(seconds(flags.step, "--step").toString(), "--step", 12, 3600),

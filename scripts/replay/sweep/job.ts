@@ -3,7 +3,8 @@ import { z } from "zod";
 import { SpillwayError } from "../../errors";
 import { item } from "../item";
 import type { WorkerPool } from "../jobs";
-import type { Figures } from "../metrics/recorder";
+import { KEEPERS } from "../model/choices";
+import { TRANSACTION_KINDS, type Figures } from "../model/result";
 import { plan } from "../run";
 import { codeVersion } from "./codeVersion";
 
@@ -15,6 +16,7 @@ export const jobSchema = z.strictObject({
   seed: z.int().min(0),
   bookToDepth: z.number(),
   buffer: z.number(),
+  keepers: z.enum(KEEPERS),
   stepSeconds: z.int().positive(),
   fromSeconds: z.int().min(0),
   toSeconds: z.int().positive(),
@@ -23,7 +25,26 @@ export const jobSchema = z.strictObject({
 });
 export type SweepJob = z.output<typeof jobSchema>;
 
-const figures = z.record(z.string(), z.number()).transform((value) => value as unknown as Figures);
+const figures = z.object({
+  excessDrawdownPct: z.number(),
+  maxDisplacementPct: z.number(),
+  liquidatedPct: z.number(),
+  positionsHitPct: z.number(),
+  badDebtPct: z.number(),
+  lenderLossPct: z.number(),
+  borrowerLossPct: z.number(),
+  bufferPnlPct: z.number(),
+  peakInventoryPct: z.number(),
+  inventoryLeftPct: z.number(),
+  keeperProfitPct: z.number(),
+  gasUsed: z.number(),
+  gasCostPct: z.number(),
+  transactions: z.record(z.enum([...TRANSACTION_KINDS, "reverted"]), z.number()),
+  worstLtvPct: z.number(),
+  timeOverLimitMinutes: z.object({ p50: z.number(), p90: z.number(), p100: z.number() }),
+  timeUnderwaterMinutes: z.number(),
+  steps: z.number(),
+}) satisfies z.ZodType<Figures>;
 
 /** What came of a job. */
 export const outcomeSchema = z.object({ figures, stateRoot: z.string(), wallSeconds: z.number() });
@@ -45,11 +66,11 @@ export async function runSweepJob(job: SweepJob, pool: WorkerPool, signal: Abort
   if (codeVersion() !== job.code) {
     throw new SpillwayError("BAD_INPUT", "the code has changed since the sweep was started; start it again");
   }
-  const { seed, bookToDepth, buffer, overrides, ...window } = job;
+  const { seed, bookToDepth, buffer, keepers, overrides, ...window } = job;
   const { scenario, start, stepSeconds, paths } = plan(window);
   const options = {
-    ...{ scenario, start, stepSeconds, paths, seed, bookToDepth, buffer, overrides },
-    ...{ impact: true, match: "distance" as const },
+    ...{ scenario, start, stepSeconds, paths, seed, bookToDepth, buffer, keepers, overrides },
+    impact: true,
     startPrices: paths.map((path) => item(path, 0)),
   };
   const run = await pool.run({ engine: "spillway", options }, () => undefined, signal);

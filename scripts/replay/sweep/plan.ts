@@ -3,12 +3,13 @@ import { marketFor } from "../engines/spillwayParameters";
 import { plan } from "../run";
 import { findScenario } from "../scenarios";
 import { jobId, type SweepJob } from "./job";
-import { checkValue, findParameter, parameterNames, type Overrides } from "./parameters";
+import { KEEPERS, type Keepers } from "../model/choices";
+import { checkName, checkValue, parameterNames, type Overrides, type Value } from "../model/overrides";
 
 /** What is varied, and its values as people say them. */
 export interface Axis {
   name: string;
-  values: number[];
+  values: Value[];
 }
 
 /** What a sweep is asked for; `cli.ts` says what each is. */
@@ -18,6 +19,7 @@ export interface SweepOptions {
   /** Where they are not varied. */
   bookToDepth: number;
   buffer: number;
+  keepers: Keepers;
   /** Seeds 1 to this. */
   seeds: number;
   stepSeconds?: number;
@@ -27,7 +29,7 @@ export interface SweepOptions {
 
 /** One choice of a value on each axis, and its runs: every scenario with every seed. */
 export interface PlannedPoint {
-  values: Record<string, number>;
+  values: Record<string, Value>;
   runs: { id: string; job: SweepJob }[];
 }
 
@@ -40,7 +42,7 @@ export function parseAxis(text: string): Axis {
       `--vary ${text} is not of the form name=value,value; names: ${parameterNames.join(", ")}`,
     );
   }
-  findParameter(name.trim());
+  checkName(name.trim());
   const values = list.split(",").map((value) => checkValue(name.trim(), value));
   if (new Set(values).size < values.length) throw new SpillwayError("BAD_INPUT", `--vary ${name} has one value twice`);
   return { name: name.trim(), values };
@@ -67,11 +69,16 @@ export function planSweep(options: SweepOptions, code: string): PlannedPoint[] {
   });
   const assets = new Set(scenarios.flatMap((name) => findScenario(name).collaterals.map(({ asset }) => asset)));
   return combinations(axes).map((values) => {
-    const { "book-to-depth": bookToDepth = options.bookToDepth, buffer = options.buffer, ...overrides } = values;
+    const {
+      "book-to-depth": bookToDepth = options.bookToDepth,
+      buffer = options.buffer,
+      ...overrides
+    } = numbers(values);
+    const keepers = KEEPERS.find((one) => one === values["keepers"]) ?? options.keepers;
     for (const asset of assets) marketFor(asset, overrides);
     const runs = windows.flatMap((window) =>
       Array.from({ length: seeds }, (_, index) => {
-        const job = { code, ...window, seed: index + 1, bookToDepth, buffer, overrides: inOrder(overrides) };
+        const job = { code, ...window, seed: index + 1, bookToDepth, buffer, keepers, overrides: inOrder(overrides) };
         return { id: jobId(job), job };
       }),
     );
@@ -80,10 +87,16 @@ export function planSweep(options: SweepOptions, code: string): PlannedPoint[] {
 }
 
 /** The later axes change first. */
-function combinations(axes: readonly Axis[]): Record<string, number>[] {
-  return axes.reduce<Record<string, number>[]>(
+function combinations(axes: readonly Axis[]): Record<string, Value>[] {
+  return axes.reduce<Record<string, Value>[]>(
     (points, { name, values }) => points.flatMap((point) => values.map((value) => ({ ...point, [name]: value }))),
     [{}],
+  );
+}
+
+function numbers(values: Readonly<Record<string, Value>>): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(values).filter((entry): entry is [string, number] => typeof entry[1] === "number"),
   );
 }
 

@@ -1,6 +1,9 @@
 import { SpillwayError } from "../../errors";
 import { item } from "../item";
-import { measure, type Measure } from "../report/measures";
+import { measure, valueOf, type Measure, type MeasureField } from "../report/measures";
+import type { Keepers } from "../model/choices";
+import type { Value } from "../model/overrides";
+import type { Figures } from "../model/result";
 import type { Axis, PlannedPoint } from "./plan";
 import type { Outcome } from "./job";
 
@@ -8,8 +11,9 @@ import type { Outcome } from "./job";
 export const FIELDS = [
   ...(["excessDrawdownPct", "badDebtPct", "borrowerLossPct"] as const),
   ...(["lenderLossPct", "bufferPnlPct", "peakInventoryPct", "inventoryLeftPct"] as const),
-  ...(["maxDisplacementPct", "liquidatedPct", "positionsHitPct", "keeperProfitPct", "timeUnderwaterMinutes"] as const),
-] as const;
+  ...(["maxDisplacementPct", "liquidatedPct", "positionsHitPct", "keeperProfitPct", "gasCostPct"] as const),
+  ...(["worstLtvPct", "timeOverLimitMinutes.p50", "timeOverLimitMinutes.p90", "timeUnderwaterMinutes"] as const),
+] as const satisfies readonly MeasureField[];
 export type Field = (typeof FIELDS)[number];
 export const DECISIVE = FIELDS.slice(0, 3);
 
@@ -18,7 +22,7 @@ export const measures: readonly Measure[] = FIELDS.map((field) => measure(field)
 export type SweepFigures = Record<Field, number>;
 
 export interface Point {
-  values: Record<string, number>;
+  values: Record<string, Value>;
   /** Over all scenarios and seeds. */
   mean: SweepFigures;
   /** The worst of any one run; where neither end is worse, the lowest. */
@@ -39,6 +43,7 @@ export interface Sweep {
   /** What is not varied. */
   bookToDepth: number;
   buffer: number;
+  keepers: Keepers;
   stepSeconds: number | "scenario";
   fromSeconds: number;
   toSeconds: number | "end";
@@ -60,7 +65,7 @@ export function summarize(planned: readonly PlannedPoint[], outcomes: ReadonlyMa
         seed: job.seed,
         job: id,
         stateRoot: outcome.stateRoot,
-        figures: outcome.figures,
+        figures: sweepFigures(outcome.figures),
       };
     });
     const all = done.map(({ figures }) => figures);
@@ -92,6 +97,10 @@ function beats(one: SweepFigures, other: SweepFigures): boolean {
   const theirs = decisive(other);
   const differences = decisive(one).map((value, index) => value - item(theirs, index));
   return differences.every((difference) => difference <= 0) && differences.some((difference) => difference < 0);
+}
+
+function sweepFigures(figures: Figures): SweepFigures {
+  return perField((field) => Number(valueOf(figures, field)));
 }
 
 function means(all: readonly SweepFigures[]): SweepFigures {

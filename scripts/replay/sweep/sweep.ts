@@ -44,9 +44,9 @@ export async function runSweep(options: SweepOptions, { out, redis, command, onP
   if (redis === undefined) await runHere(left, onDone);
   else if (left.length > 0) await runQueued(left, redis, onDone);
 
-  const { scenarios, axes, seeds, bookToDepth, buffer, stepSeconds, fromSeconds, toSeconds } = options;
+  const { scenarios, axes, seeds, bookToDepth, buffer, keepers, stepSeconds, fromSeconds, toSeconds } = options;
   const sweep: Sweep = {
-    ...{ scenarios: [...scenarios], seeds, axes: [...axes], bookToDepth, buffer },
+    ...{ scenarios: [...scenarios], seeds, axes: [...axes], bookToDepth, buffer, keepers },
     ...{ stepSeconds: stepSeconds ?? "scenario", fromSeconds, toSeconds: toSeconds ?? "end" },
     code,
     versions: { spillway: ownVersion(), anvil: packageVersion("@foundry-rs/anvil"), solc: packageVersion("solc") },

@@ -1,8 +1,9 @@
 import { id } from "ethers";
 import type { Anvil } from "../../../scripts/replay/chain/anvil";
-import { abi, type Chain, type MinedBlock } from "../../../scripts/replay/chain/chain";
+import { abi } from "../../../scripts/replay/chain/chain";
+import type { Chain, MinedBlock } from "../../../scripts/replay/model/chain";
 import { reconstructMainnet } from "../../../scripts/replay/chain/reconstruct";
-import type { Engine, EngineFactory, LiquidationEvent, PositionState } from "../../../scripts/replay/engines/engine";
+import type { Engine, EngineFactory, LiquidationEvent, PositionState } from "../../../scripts/replay/model/engine";
 import { item } from "../../../scripts/replay/item";
 import { publication } from "../../../scripts/replay/market/market";
 import { findScenario } from "../../../scripts/replay/scenarios";
@@ -43,7 +44,14 @@ export class Bench {
     let ready: ReadyWorld | undefined;
     try {
       const options = { scenario, startPrices: START_PRICES, start: scenario.start, stepSeconds: 60 };
-      const rest = { bookToDepth: 150, buffer: 0, seed: 1, impact, fork: { url: mainnet.url } };
+      const rest = {
+        bookToDepth: 150,
+        buffer: 0,
+        keepers: "profit" as const,
+        seed: 1,
+        impact,
+        fork: { url: mainnet.url },
+      };
       ready = await createWorld({ ...options, ...rest });
       const { world } = ready;
       const engine = factory(world);

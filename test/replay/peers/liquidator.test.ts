@@ -54,7 +54,7 @@ describe("a replay of the peers", () => {
     const scenario = findScenario("black-thursday");
     const { result, series } = await runReplay({
       ...{ scenario: scenario.name, engines: ["aave-v3", "morpho-blue"], bookToDepth: 150, buffer: 0, seed: 1 },
-      match: "distance",
+      ...{ match: "distance" as const, keepers: "profit" as const },
       ...{ stepSeconds: 60, fromSeconds: 10.4 * 3600, toSeconds: 11.2 * 3600, amplification: true, command: "" },
       onProgress: () => undefined,
     });

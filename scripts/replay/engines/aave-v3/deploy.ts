@@ -1,8 +1,8 @@
 import { id, ZeroAddress, type Interface } from "ethers";
-import type { Chain } from "../../chain/chain";
+import type { Chain } from "../../model/chain";
 import { packageArtifact, type Artifact } from "../../chain/artifacts";
 import { accountOf, Deployer } from "../deployer";
-import type { TokenInfo, World } from "../engine";
+import type { TokenInfo, World } from "../../model/engine";
 import { parameters } from "./parameters";
 
 const RAY_PER_BPS = 10n ** 23n;

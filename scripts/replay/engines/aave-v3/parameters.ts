@@ -1,4 +1,4 @@
-import type { CollateralAsset } from "../../scenarios/schema";
+import type { CollateralAsset } from "../../model/scenario";
 
 /**
  * The Ethereum mainnet market of Aave v3 as it stood in September 2024. `@aave/core-v3` has no deficit handling and a close

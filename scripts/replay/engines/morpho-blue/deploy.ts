@@ -1,7 +1,7 @@
 import { AbiCoder, keccak256, ZeroAddress, type Interface } from "ethers";
 import { ownArtifact } from "../../chain/artifacts";
 import type { Deployer } from "../deployer";
-import type { World } from "../engine";
+import type { World } from "../../model/engine";
 import { morphoArtifact } from "./compile";
 import { parameters } from "./parameters";
 

@@ -1,10 +1,11 @@
 import { type Interface } from "ethers";
 import { packageVersion } from "../../chain/artifacts";
-import { abi, type Log, type TxRequest } from "../../chain/chain";
+import { abi } from "../../chain/chain";
+import type { Log, TxRequest } from "../../model/chain";
 import { SpillwayError } from "../../../errors";
 import { item } from "../../item";
 import { Deployer } from "../deployer";
-import type { Engine, OpenRequest, PositionState, World } from "../engine";
+import type { Engine, OpenRequest, PositionState, World } from "../../model/engine";
 import type { Multicall } from "../multicall";
 import { peerEngine, type Liquidation, type PeerProtocol } from "../peer";
 import type { Offer } from "../peerLiquidator";

@@ -1,4 +1,4 @@
-import type { CollateralAsset } from "../../scenarios/schema";
+import type { CollateralAsset } from "../../model/scenario";
 
 const WAD = 10n ** 18n;
 const YEAR = 365n * 86_400n;

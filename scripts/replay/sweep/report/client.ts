@@ -31,7 +31,8 @@ function format(value: number): string {
     .toLocaleString("en-US", { minimumFractionDigits: decimals, maximumFractionDigits: decimals })
     .replace("-", "−");
 }
-const withUnit = ({ unit }: Axis, value: number): string => (unit === "" ? String(value) : `${String(value)} ${unit}`);
+const withUnit = ({ unit }: Axis, value: string | number): string =>
+  unit === "" ? String(value) : `${String(value)} ${unit}`;
 const told = ({ values }: Point): string =>
   axes.map((axis) => `${axis.label} ${withUnit(axis, values[axis.name] ?? Number.NaN)}`).join(", ");
 
@@ -78,10 +79,10 @@ function cells(x: Axis, y: Axis | undefined): { point: number; column: number; r
   const fixed = axes.flatMap(({ name }) => {
     if (name === x.name || name === y?.name) return [];
     const value = document.querySelector<HTMLSelectElement>(`select[data-fix="${name}"]`)?.value;
-    return [[name, Number(value)] as const];
+    return [[name, value] as const];
   });
   return points.flatMap(({ values }, point) => {
-    if (fixed.some(([name, value]) => values[name] !== value)) return [];
+    if (fixed.some(([name, value]) => String(values[name]) !== value)) return [];
     const row = y === undefined ? 0 : y.values.indexOf(values[y.name] ?? Number.NaN);
     return [{ point, column: x.values.indexOf(values[x.name] ?? Number.NaN), row }];
   });

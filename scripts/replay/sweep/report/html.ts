@@ -3,16 +3,16 @@ import { markup, type Markup } from "../../report/markup";
 import { formatNumber, measure } from "../../report/measures";
 import { pageHead, renderPage, sentenceCase } from "../../report/page";
 import { list } from "../../report/verdict";
-import { findParameter, withUnit } from "../parameters";
+import { unitOf, withUnit, type Value } from "../../model/overrides";
 import { DECISIVE, FIELDS, measures, type Field, type Point, type Sweep } from "../summary";
 import { frontier, SHOWN } from "./table";
 
 /** What the page's script is given. */
 export interface PageData {
-  axes: { name: string; label: string; unit: string; values: number[] }[];
+  axes: { name: string; label: string; unit: string; values: Value[] }[];
   maps: { field: Field; label: string; unit: string; better: "lower" | "higher" }[];
   points: {
-    values: Record<string, number>;
+    values: Record<string, Value>;
     mean: Record<Field, number>;
     worst: Record<Field, number>;
     frontier: boolean;
@@ -27,7 +27,7 @@ export function renderSweepPage(sweep: Sweep): string {
     axes: sweep.axes.map(({ name, values }) => ({
       name,
       label: sentenceCase(name),
-      unit: findParameter(name).unit,
+      unit: unitOf(name),
       values,
     })),
     maps: MAPS.map((field) => {
@@ -142,7 +142,7 @@ function table(sweep: Sweep, points: readonly Point[], fields: readonly Field[],
       </caption>
       <thead>
         <tr>
-          ${sweep.axes.map(({ name }) => markup`<th scope="col">${sentenceCase(name)} <span class="unit">${findParameter(name).unit}</span></th>`)}
+          ${sweep.axes.map(({ name }) => markup`<th scope="col">${sentenceCase(name)} <span class="unit">${unitOf(name)}</span></th>`)}
           ${shown.map(({ label, unit }) => markup`<th scope="col">${label} <span class="unit">${unit}</span></th>`)}
         </tr>
       </thead>
@@ -203,11 +203,12 @@ function scenariosOf(sweep: Sweep): Markup {
 }
 
 function runSection(sweep: Sweep): Markup {
-  const { command, code, versions, bookToDepth, buffer, stepSeconds, fromSeconds, toSeconds } = sweep;
+  const { command, code, versions, bookToDepth, buffer, keepers, stepSeconds, fromSeconds, toSeconds } = sweep;
   const hours = (seconds: number): string => `${formatNumber(seconds / 3600, 2)} h`;
   const rows: [string, string][] = [
     ["Book to depth, where it is not varied", formatNumber(bookToDepth, 0)],
     ["Buffer, where it is not varied", `${formatNumber(100 * buffer, 1)} % of the book`],
+    ["Keepers, where they are not varied", keepers],
     ["Step", stepSeconds === "scenario" ? "as the scenario says" : `${stepSeconds} s`],
     ["From", hours(fromSeconds)],
     ["To", toSeconds === "end" ? "the end of the prices" : hours(toSeconds)],

@@ -1,6 +1,6 @@
 import Table from "cli-table3";
 import { measure } from "../../report/measures";
-import { findParameter } from "../parameters";
+import { unitOf } from "../../model/overrides";
 import { DECISIVE, type Field, type Sweep } from "../summary";
 
 /** What the terminal shows of a point. */
@@ -12,7 +12,7 @@ export function renderFrontier(sweep: Sweep): string {
   const rows = SHOWN.map((field) => measure(field));
   const table = new Table({
     head: [
-      ...sweep.axes.map(({ name }) => [name, findParameter(name).unit].join("\n")),
+      ...sweep.axes.map(({ name }) => [name, unitOf(name)].join("\n")),
       ...rows.map(({ label, unit }) => `${label}\n${unit}`),
     ],
     colAligns: [...sweep.axes, ...rows].map(() => "right" as const),

@@ -1,4 +1,24 @@
-import type { Match } from "./agents/borrowers";
+import type { Keepers, Match } from "./choices";
+
+/** What a keeper's transaction is for. Spillway's keepers do all but `liquidate`, the peers' only that. */
+export const TRANSACTION_KINDS = [
+  "liquidate",
+  "open",
+  "buy",
+  "absorb",
+  "buyInventory",
+  "sync",
+  "fulfil",
+  "other",
+] as const;
+export type TransactionKind = (typeof TRANSACTION_KINDS)[number];
+
+/** The median, the value that 90 % stay under, and the highest. All 0 where there is nothing to take them of. */
+export interface Percentiles {
+  p50: number;
+  p90: number;
+  p100: number;
+}
 
 /**
  * What a replay measures, and the shape of `result.json`.
@@ -30,6 +50,14 @@ export interface EngineResult {
   keeperProfitPct: number;
   /** Gas of all liquidation calls. */
   gasUsed: number;
+  /** What keepers paid for that gas, at the scenario's price of gas. */
+  gasCostPct: number;
+  /** Keepers' transactions by what they did; those that reverted are counted apart. A kind that did not occur is 0. */
+  transactions: Record<TransactionKind | "reverted", number>;
+  /** Highest LTV that any position with collateral reached at the feed's price, before or after keepers acted, in percent. */
+  worstLtvPct: number;
+  /** Of the positions that were ever above their lltv: how long each was in all, weighted by its debt when it first was. */
+  timeOverLimitMinutes: Percentiles;
   /** Longest time that any one position was above its lltv and not yet dealt with, minutes. */
   timeUnderwaterMinutes: number;
   steps: number;
@@ -37,6 +65,9 @@ export interface EngineResult {
   stepsPerSecond: number;
   stateRoot: string;
 }
+
+/** The fields of `EngineResult` that a run's own record decides. */
+export type Figures = Omit<EngineResult, "amplification" | "wallSeconds" | "stepsPerSecond" | "stateRoot">;
 
 /**
  * One number a step, all arrays of the same length. Prices in loan asset per collateral. `null` where an engine has no
@@ -69,6 +100,7 @@ export interface ReplayParameters {
   bookToDepth: number;
   buffer: number;
   match: Match;
+  keepers: Keepers;
   stepSeconds: number;
   fromSeconds: number;
   toSeconds: number;

@@ -1,6 +1,8 @@
-import type { Chain, MinedBlock, TxRequest } from "../chain/chain";
-import type { CollateralAsset } from "../scenarios/schema";
-import type { Overrides } from "../sweep/parameters";
+import type { Keepers } from "./choices";
+import type { Chain, MinedBlock, TxRequest } from "./chain";
+import type { TransactionKind } from "./result";
+import type { CollateralAsset } from "./scenario";
+import type { Overrides } from "./overrides";
 
 /** A token, and the Chainlink-shaped feed of its price in USD (8 decimals). */
 export interface TokenInfo {
@@ -45,6 +47,7 @@ export interface World {
   /** What an ether costs in USD, for gas, where no market has ETH; null where one has. */
   etherUsd: number | null;
   seed: number;
+  keepers: Keepers;
   /** Parameters of Spillway's markets that a sweep changes; nothing to its peers. */
   overrides: Overrides;
 }
@@ -126,6 +129,8 @@ export interface Engine {
   actKeepers(view: KeeperView): Promise<void>;
   /** Tells the keepers that their block is mined, and reads the liquidations out of it. */
   settle(block: MinedBlock): Promise<readonly LiquidationEvent[]>;
+  /** What a transaction of its keepers does, by its calldata. */
+  kindOf(calldata: string): TransactionKind;
 
   /** Every position, in the order of opening. One call to the node. */
   positions(): Promise<readonly PositionState[]>;
