@@ -89,7 +89,8 @@ describe("Vault: multicall and permit", () => {
         const { v, r, s } = ethers.Signature.from(await signer.signTypedData(domain, PERMIT, message));
         return [lender.address, keeper.address, value, deadline, v, r, s] as const;
       };
-      const encode = (permit: Awaited<ReturnType<typeof sign>>) => vault.interface.encodeFunctionData("permit", permit);
+      const encode = (permit: Awaited<ReturnType<typeof sign>>) =>
+        vault.interface.encodeFunctionData("permit", [...permit]);
       return { ...all, sign, encode, deadline };
     }
 
