@@ -85,21 +85,12 @@ describe("Vault: governance", () => {
 
     it("changes all but the lltv, and leaves what is in it", async () => {
       const { vault, collateral, oracle, borrowOracle, borrower, open } = await coreWithoutInterest();
+      await setLaneCeiling(vault, collateral, usdc(123_456));
       await open(borrower, weth(10), usdc(16_000));
       const [a, b] = [await oracle.getAddress(), await borrowOracle.getAddress()];
       const change = { oracle: b, borrowOracle: a, maxLtvBps: 1, lltvBps: 8300, debtCeiling: 0n, minDebt: 0n };
       await vault.setMarket(collateral, change);
-      expect(await vault.market(collateral)).to.deep.equal([
-        b,
-        8300n,
-        a,
-        0n,
-        0n,
-        usdc(16_000),
-        1n,
-        0n,
-        2n ** 112n - 1n,
-      ]);
+      expect(await vault.market(collateral)).to.deep.equal([b, 8300n, a, 0n, 0n, usdc(16_000), 1n, 0n, usdc(123_456)]);
       expect(await vault.markets()).to.have.lengthOf(1);
       for (const lltvBps of [8200, 8400, 0]) {
         await expect(vault.setMarket(collateral, { ...change, lltvBps }))

@@ -2,7 +2,7 @@ import { setCode } from "@nomicfoundation/hardhat-network-helpers";
 import { expect } from "chai";
 import { ethers } from "hardhat";
 
-import { MARKET, coreAtOddIndex, coreWithoutInterest, setLaneCeiling, signerOf, usdc, weth } from "../fixture";
+import { MARKET, PAY, coreAtOddIndex, coreWithoutInterest, setLaneCeiling, signerOf, usdc, weth } from "../fixture";
 import { mulDiv, mulDivUp } from "../math";
 
 const INDEX = 10n ** 27n;
@@ -130,7 +130,7 @@ describe("Vault: settling and writing off", () => {
       await expect(settle).to.changeTokenBalances(loan, [vault, lender], [usdc(5025), -usdc(5025)]);
     });
 
-    it("can't be entered again from the payer's callback, nor can the buffer be left", async () => {
+    it("can't be entered again from the payer's callback, nor can the buffer collect its fees", async () => {
       const { vault, buffer, asHouse, collateral, borrower } = await settling();
       const actor = await ethers.deployContract("MockActor");
       const self = await actor.getAddress();
@@ -142,7 +142,6 @@ describe("Vault: settling and writing off", () => {
         [vault, vault.interface.encodeFunctionData("repay", [token, 1n, borrower.address])],
         [vault, vault.interface.encodeFunctionData("supplyCollateral", [token, 1n, self])],
         [vault, vault.interface.encodeFunctionData("accrueInterest")],
-        [buffer, buffer.interface.encodeFunctionData("redeem", [1n, self, self])],
         [buffer, buffer.interface.encodeFunctionData("collectFees")],
       ] as const) {
         await actor.setCalls([{ target, data }]);
@@ -444,20 +443,21 @@ describe("Vault: settling and writing off", () => {
       expect(await vault.debtOf(collateral, other)).to.equal(0);
     });
 
-    it("happens in a take-over of what is insolvent, through the real auction house", async () => {
+    it("happens when an insolvent position is absorbed, through the real auction house", async () => {
       const { vault, house, buffer, loan, collateral, borrower, keeper, open, setPrice } = await coreWithoutInterest();
+      await house.setPay({ ...PAY, capBps: 0 });
       await open(borrower, weth(10), usdc(16_000));
       await setPrice(1500);
       const token = await collateral.getAddress();
       // the buffer pays the 15,000 that it is worth, and then the 1,000 that are lost
-      const absorb = house.connect(keeper).absorb(collateral, borrower);
+      const absorb = house.connect(keeper).absorb(collateral, borrower, keeper);
       await expect(absorb)
         .to.emit(vault, "Settled")
         .withArgs(token, borrower.address, await buffer.getAddress(), weth(10), usdc(15_000), usdc(15_000));
       await expect(absorb)
         .to.emit(vault, "WrittenOff")
         .withArgs(token, borrower.address, usdc(1000), usdc(1000), 0n, usdc(1000), 0n);
-      await expect(absorb).to.emit(buffer, "TakenOver").withArgs(token, weth(10), usdc(15_000));
+      await expect(absorb).to.emit(buffer, "InventoryAbsorbed").withArgs(token, weth(10), usdc(15_000));
       await expect(absorb).to.emit(buffer, "LossCovered").withArgs(usdc(1000));
       await expect(absorb).to.changeTokenBalances(loan, [vault, buffer], [usdc(16_000), -usdc(16_000)]);
       await expect(absorb).to.changeTokenBalances(collateral, [vault, buffer, keeper], [-weth(10), weth(10), 0n]);
