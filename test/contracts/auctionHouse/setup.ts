@@ -142,7 +142,11 @@ export function expectedTerms(s: Situation, lane: Lane = LANE) {
     // the longest age of the position, as rounded
     discount: slope.mul(Rational.wad(positionAgeWad)).sub(Rational.wad(s.premiumWad)),
   };
-  const h = head(exact, Rational.wad(laneAgeWad));
+  const unrounded = head(exact, Rational.wad(laneAgeWad));
+  const inWad = (x: Rational): Rational => x.mul(Rational.of(WAD));
+  // the cost is that of the multiple rounded up and the flat part rounded down
+  const [multipleWad, flatWad] = [inWad(unrounded.multiple).ceil(), inWad(unrounded.flat).floor()];
+  const h = { ...unrounded, multiple: Rational.wad(multipleWad), flat: Rational.wad(flatWad) };
   const price = Rational.of(s.price, 10n ** 36n);
   const fee = Rational.wad(feeWad);
   return {
@@ -151,8 +155,10 @@ export function expectedTerms(s: Situation, lane: Lane = LANE) {
     feeWad,
     ratePerHour,
     laneAgeWad,
-    multipleWad: h.multiple.mul(Rational.of(WAD)).ceil(),
+    multipleWad,
     available: h.available.floor(),
+    /** What of it is all sold at the head's multiple, rounded down. */
+    flat: flatWad / WAD,
     toTarget: quantityToTarget(h, price, s.collateral, s.debt, bps(lane.targetLtvBps), fee),
     toClose: quantityToTarget(h, price, s.collateral, s.debt, Rational.zero, fee),
     /** What a quantity costs, and how much of that is repaid. */
@@ -352,6 +358,7 @@ export async function withActor(market: Market, debt: bigint, amount = weth(10))
       target: vault,
       data: vault.interface.encodeFunctionData("supplyCollateral", [token, held, self]),
     }),
+    /** Moves the price by which positions are judged, not the one by which is lent. */
     price: (price: number) => ({
       target: oracle,
       data: oracle.interface.encodeFunctionData("setPrice", [priceE36(price)]),
