@@ -8,11 +8,11 @@ import { BPS, PRICE_SCALE } from "./Units.sol";
 /// @notice Gas of a whole transaction with Chainlink feeds, guard and a Uniswap v3 pool's depth, as `test/gas/pay.test.ts`
 /// measures it, and the bounds of a payment.
 library KeeperPay {
-    uint256 internal constant OPEN_GAS = 200_000;
-    uint256 internal constant ABSORB_GAS = 190_000;
+    uint256 internal constant OPEN_GAS = 190_000;
+    uint256 internal constant ABSORB_GAS = 250_000;
     /// @dev Each further position of `absorbMany`.
-    uint256 internal constant ABSORB_MORE_GAS = 70_000;
-    uint256 internal constant FULFIL_GAS = 150_000;
+    uint256 internal constant ABSORB_MORE_GAS = 30_000;
+    uint256 internal constant FULFIL_GAS = 270_000;
 
     /// @notice What a call is worth in native coin: gasUnits · (min(base fee, feeCap) + tip) · (1 + margin), rounded down.
     function inWei(uint256 gasUnits, uint256 feeCap, uint256 tip, uint256 marginBps) internal view returns (uint256) {
