@@ -1,30 +1,40 @@
-import { anyValue } from "@nomicfoundation/hardhat-chai-matchers/withArgs";
 import { expect } from "chai";
 import { ethers } from "hardhat";
 
+import { Rational, terms as exactTerms } from "../libraries/gradualAuctionModel";
 import {
+  ALL,
   BPS,
-  End,
   LANE,
+  LLTV_WAD,
   MARKET,
+  type Market,
   Refusal,
   WAD,
-  auctioned,
+  WAD_PER_BPS,
   expectedTerms,
+  inOneBlock,
+  longestAgeWad,
   ltvWad,
+  openFor,
   opened,
   priceE36,
+  selling,
+  sellingExactly,
   time,
+  tried,
   usdc,
   weth,
+  withActor,
   withDearShares,
 } from "./setup";
 
-const ALL = ethers.MaxUint256;
+const GAS = { gasLimit: 2_000_000 };
+const PREMIUM_MAX = 400n * WAD_PER_BPS;
 
 describe("AuctionHouse.buy", () => {
   it("sells at the lane's price, repays the debt with it, and sends the collateral to the receiver", async () => {
-    const { house, vault, loan, collateral, borrower, keeper, other, situation, later, position } = await auctioned();
+    const { house, vault, loan, collateral, borrower, keeper, other, situation, later, position } = await selling();
     const now = await later(300);
     const before = await situation(now);
     const terms = expectedTerms(before);
@@ -50,43 +60,52 @@ describe("AuctionHouse.buy", () => {
     expect(await vault.bufferFees()).to.equal(cost - repaid);
     expect(cost - repaid).to.be.closeTo((repaid * 50n) / BPS, 1n);
     expect((await vault.idle()) - cash).to.equal(cost);
-    // the auction goes on
-    expect((await house.lane(collateral)).auctions).to.equal(1);
+    // the lane goes on
+    expect(await house.isOpen(collateral)).to.be.true;
   });
 
-  it("moves the lane's cursor by what was sold, rounded up", async () => {
-    const { house, collateral, situation, buy, later } = await auctioned();
+  it("moves the lane's cursor by what was sold at the position's pace, rounded up", async () => {
+    const { house, collateral, situation, buy, later } = await selling();
     const now = await later(300);
-    const { ratePerHour } = await situation(now);
+    const { cursorAfter, ratePerHour } = expectedTerms(await situation(now));
+    const { ratePerHour: base } = await situation(now);
+    expect(ratePerHour).to.be.gt(base);
     await buy(123_456_789_123_456_789n, now);
+    const { cursorWad } = await house.lane(collateral);
+    expect(cursorWad).to.equal(cursorAfter(123_456_789_123_456_789n));
     const sold = (123_456_789_123_456_789n * 3600n * WAD + ratePerHour - 1n) / ratePerHour;
-    // the lane was full, with its longest age of ten points of multiple at 0.5 points a minute
-    const longest = (((400n + 600n) * WAD) / BPS) * WAD;
-    const slope = BigInt(LANE.slopeWad);
-    expect((await house.lane(collateral)).cursorWad).to.equal(now * WAD - longest / slope + sold);
+    expect(cursorWad).to.equal((now - 300n) * WAD + sold);
+  });
+
+  it("of a lane that is older than A moves the cursor from A ago", async () => {
+    const { house, collateral, situation, buy, later } = await selling();
+    const now = await later(1400);
+    const { ratePerHour } = expectedTerms(await situation(now));
+    await buy(weth(1), now);
+    const sold = (weth(1) * 3600n * WAD + ratePerHour - 1n) / ratePerHour;
+    expect((await house.lane(collateral)).cursorWad).to.equal(now * WAD - longestAgeWad() + sold);
   });
 
   it("returns what it bought and what that cost, as the quote had said", async () => {
-    const { house, collateral, borrower, keeper, later } = await auctioned();
+    const { house, collateral, borrower, keeper, later } = await selling();
     await time.increaseTo(await later(300));
     const quote = await house.quote(collateral, borrower, weth(1));
     expect(quote.refusal).to.equal(Refusal.None);
     const [bought, cost] = await house.connect(keeper).buy.staticCall(collateral, borrower, weth(1), ALL, keeper, "0x");
     expect(bought).to.equal(quote.collateral);
-    // a second later it is a little cheaper
-    expect(cost).to.be.within((quote.cost * 9998n) / BPS, quote.cost);
+    expect(cost).to.equal(quote.cost);
   });
 
   describe("size", () => {
     it("ends at the target LTV, never past it", async () => {
-      const { house, vault, collateral, borrower, keeper, situation, later, position } = await auctioned();
-      const now = await later(300);
+      const { house, vault, collateral, borrower, keeper, situation, later, position, boughtIn } = await selling();
+      const now = await later(600);
       const terms = expectedTerms(await situation(now));
+      expect(terms.toTarget).to.be.lt(terms.available);
       await time.setNextBlockTimestamp(now);
       const transaction = await house.connect(keeper).buy(collateral, borrower, ALL, ALL, keeper, "0x");
 
-      const [event] = await house.queryFilter(house.filters.Bought, transaction.blockNumber ?? undefined);
-      const { amount, cost, repaid } = event!.args;
+      const { amount, cost, repaid } = await boughtIn(transaction);
       expect(amount).to.be.within(terms.toTarget - 2n - terms.toTarget / 10n ** 14n, terms.toTarget);
       expect(cost).to.equal(terms.cost(amount));
       expect(repaid).to.equal(terms.repaid(cost));
@@ -96,32 +115,27 @@ describe("AuctionHouse.buy", () => {
       // but for a unit of debt by which the cost is rounded up, or the repaid part and the quantity down
       const unit = WAD / usdc(10_000);
       expect(ltv).to.be.within(target - unit, target + 2n * unit);
-      await expect(transaction).to.emit(house, "AuctionEnded").withArgs(collateral, borrower, End.Target);
-      expect((await house.lane(collateral)).auctions).to.equal(0);
-      expect((await house.auction(collateral, borrower)).startedAt).to.equal(0);
       expect(await vault.debtOf(collateral, borrower)).to.equal(after.debt);
     });
 
     it("is at most what the lane has let out, and then the lane is empty", async () => {
-      // 600 WETH against 954,000 USDC: far more than the 40 WETH that 20 minutes let out
-      const { house, collateral, borrower, keeper, situation, buy, later } = await auctioned(
-        1850,
-        weth(600),
-        usdc(954_000),
-      );
+      // 600 WETH against 954,000 USDC: far more than 20 minutes let out
+      const market = await selling(1850, weth(600), usdc(954_000));
+      const { house, collateral, borrower, keeper, situation, buy, later } = market;
       const now = await later(300);
-      const { available } = expectedTerms(await situation(now));
-      expect(Number(available) / 1e18).to.be.closeTo(40, 1e-6);
-      await time.setNextBlockTimestamp(now);
+      const { available, ratePerHour } = expectedTerms(await situation(now));
+      expect(available).to.equal((ratePerHour * 300n) / 3600n);
       const before = await collateral.balanceOf(keeper);
       await buy(ALL, now);
       expect((await collateral.balanceOf(keeper)) - before).to.equal(available);
       expect((await house.lane(collateral)).cursorWad).to.be.within(now * WAD - 1n, now * WAD);
       expect((await house.quote(collateral, borrower, ALL)).refusal).to.equal(Refusal.LaneEmpty);
 
-      // it lets out 120 WETH an hour: ten seconds later, a third of one
+      // ten seconds later there is what ten seconds let out
       await time.increaseTo(now + 10n);
-      expect((await house.quote(collateral, borrower, ALL)).collateral).to.be.closeTo(weth(1) / 3n, 10n);
+      const after = expectedTerms(await situation(now + 10n));
+      expect((await house.quote(collateral, borrower, ALL)).collateral).to.equal(after.available);
+      expect(after.available).to.be.closeTo((after.ratePerHour * 10n) / 3600n, 1n);
     });
 
     it("closes the whole debt where less than minDebt would be left, and the rest is the borrower's", async () => {
@@ -130,14 +144,14 @@ describe("AuctionHouse.buy", () => {
         weth(1) / 2n,
         usdc(600),
       );
-      const { setPrice, start, situation, buy, later, position } = rest;
+      const { setPrice, openLane, situation, buy, later, position } = rest;
       await vault.setMarket(collateral, { oracle, borrowOracle, ...MARKET, minDebt: usdc(590) });
       await setPrice(1440);
-      await start();
+      await openLane();
       const now = await later(600);
       const before = await situation(now);
       const terms = expectedTerms(before);
-      await expect(buy(ALL, now)).to.emit(house, "AuctionEnded").withArgs(collateral, borrower, End.Target);
+      await expect(buy(ALL, now)).to.emit(house, "Bought");
 
       const after = await position();
       expect(after.debt).to.equal(0);
@@ -149,242 +163,453 @@ describe("AuctionHouse.buy", () => {
       expect((await position()).collateral).to.equal(0);
     });
 
-    it("sells a part where a buyer wants less, and the auction goes on", async () => {
-      const { house, buy, later, position } = await auctioned();
+    it("sells a part where a buyer wants less", async () => {
+      const { buy, later, position } = await selling();
       const before = await position();
-      await expect(buy(weth(1) / 100n, await later(300))).not.to.emit(house, "AuctionEnded");
+      await buy(weth(1) / 100n, await later(300));
       expect((await position()).collateral).to.equal(before.collateral - weth(1) / 100n);
+    });
+
+    it("the head flattens where the position's own longest age is under the lane's", async () => {
+      const { situation, buy, later, boughtIn } = await sellingExactly(1900, usdc(159_000), weth(100));
+      const now = await later(1200);
+      const s = await situation(now);
+      const terms = expectedTerms(s);
+      // what is older than the position's longest age is all sold at one price, the deepest
+      expect(terms.multipleWad).to.be.within(WAD - terms.discountWad, WAD - terms.discountWad + 1n);
+      const longest = (s.premiumWad + terms.discountWad) / BigInt(LANE.slopeWad);
+      expect(longest).to.be.within(500n, 700n);
+      expect(terms.flat).to.be.closeTo((terms.ratePerHour * (1200n - longest)) / 3600n, terms.ratePerHour / 3600n);
+      const atHead = (quantity: bigint): bigint => (quantity * 1900n * terms.multipleWad) / 10n ** 30n;
+      expect(terms.cost(terms.flat / 2n)).to.be.closeTo(atHead(terms.flat / 2n), 1n);
+      const { amount, cost } = await boughtIn(await buy(terms.flat + weth(3), now));
+      expect(amount).to.equal(terms.flat + weth(3));
+      expect(cost).to.equal(terms.cost(amount));
+      // σ·3² / (2r) of the price more
+      const rate = Number(terms.ratePerHour) / 1e18;
+      expect(Number(cost - atHead(amount)) / 1e6).to.be.closeTo((1900 * 9 * 0.005 * 60) / (2 * rate), 1e-5);
     });
   });
 
   describe("discount and fee", () => {
-    // LTV, what the multiple may fall to, and the fee: together half of what the LTV lacks to 1, the discount first
-    for (const [price, discount, fee] of [
-      [1900, 0.06, 0.005],
-      [1817, 0.06, 0.002],
-      [1700, 0.0319, 0],
+    // why, the price, and in Bps the LTV, δ_i and φ
+    for (const [why, price, ltv, discount, fee] of [
+      ["the first discount and what the LTV is over lltv", 1900, 8368.4, 218.4, 50],
+      ["… which grows with the LTV", 1850, 8594.6, 444.6, 50],
+      ["δ, and a part of the fee", 1816, 8755.5, 600, 22.2],
+      ["half of the equity's share, and no fee", 1700, 9352.9, 323.5, 0],
+      ["next to none", 1592, 9987.4, 6.28, 0],
     ] as const) {
-      it(`stay within half of the equity's share at ${price} USDC`, async () => {
-        const { vault, situation, buy, later } = await auctioned(price);
-        const now = await later(1800);
+      it(`are ${why} at ${price} USDC`, async () => {
+        const { vault, situation, buy, later, boughtIn } = await sellingExactly(price);
+        const now = await later(1400);
         const before = await situation(now);
         const terms = expectedTerms(before);
-        expect(Number(terms.discountWad) / 1e18).to.be.closeTo(discount, 3e-4);
-        expect(Number(terms.feeWad) / 1e18).to.be.closeTo(fee, 3e-4);
-        expect(terms.multipleWad).to.be.within(WAD - terms.discountWad, WAD - terms.discountWad + 1n);
+        expect(Number(terms.ltvWad) / 1e14).to.be.closeTo(ltv, 0.1);
+        expect(Number(terms.discountWad) / 1e14).to.be.closeTo(discount, 0.1);
+        expect(Number(terms.feeWad) / 1e14).to.be.closeTo(fee, 0.1);
+        // and as the formulas have it, without a rounding
+        const exact = exactTerms(Rational.wad(terms.ltvWad), Rational.wad(LLTV_WAD), {
+          urgency: BigInt(LANE.urgency),
+          discount: Rational.wad(BigInt(LANE.maxDiscountBps) * WAD_PER_BPS),
+          firstDiscount: Rational.wad(BigInt(LANE.firstDiscountBps) * WAD_PER_BPS),
+          fee: Rational.wad(BigInt(LANE.liquidationFeeBps) * WAD_PER_BPS),
+        });
+        const inWad = (x: Rational): bigint => x.mul(Rational.of(WAD)).floor();
+        expect(terms.discountWad).to.equal(inWad(exact.discount));
+        expect(terms.feeWad).to.be.within(inWad(exact.fee) - 1n, inWad(exact.fee));
+
         const cost = terms.cost(weth(1));
-        await buy(weth(1), now);
+        const { multipleWad, cost: paid, repaid } = await boughtIn(await buy(weth(1), now));
+        expect(multipleWad).to.equal(terms.multipleWad);
+        expect(multipleWad).to.be.within(WAD - terms.discountWad, WAD - terms.discountWad + 1n);
+        expect([paid, repaid]).to.deep.equal([cost, terms.repaid(cost)]);
         expect(await vault.bufferFees()).to.equal(cost - terms.repaid(cost));
         expect((await situation(now)).debt).to.equal(before.debt - terms.repaid(cost));
       });
     }
 
+    it("a position that has just turned unhealthy is not sold at the discount of an old lane", async () => {
+      const { house, collateral, borrower, other, open, setPrice, situation, openLane, payNobody } = await opened();
+      await payNobody();
+      // 83.1 % at 1885
+      await open(other, weth(10), usdc(15_665));
+      await time.increase(60);
+      await setPrice(1890);
+      await openLane();
+      await time.increase(1200);
+      expect((await house.quote(collateral, other, ALL)).refusal).to.equal(Refusal.Healthy);
+      await setPrice(1885);
+      const now = BigInt(await time.latest());
+      const terms = expectedTerms(await situation(now, other));
+      const { multipleWad } = await house.quote(collateral, other, ALL);
+      expect(multipleWad).to.equal(terms.multipleWad);
+      const over = ltvWad(weth(10), usdc(15_665), priceE36(1885)) - LLTV_WAD;
+      expect(over).to.be.lt(WAD / 500n);
+      expect(multipleWad).to.be.within(WAD - 150n * WAD_PER_BPS - over, WAD - 150n * WAD_PER_BPS - over + 1n);
+      // while the first one, further over its lltv, is cheaper
+      expect((await house.quote(collateral, borrower, ALL)).multipleWad).to.be.lt(multipleWad);
+    });
+
     it("never raise the LTV, even a unit under insolvency", async () => {
-      const { buy, later, position } = await auctioned(1595);
+      const { buy, later, position } = await sellingExactly(1590.01);
       const before = await position();
-      await buy(weth(2), await later(3000));
+      expect(ltvWad(before.collateral, before.debt, priceE36(1590.01))).to.be.lt(WAD);
+      await buy(weth(2), await later(1400));
       const after = await position();
       expect(after.debt * before.collateral).to.be.lt(before.debt * after.collateral);
     });
 
-    it("A6: a buy split in two costs no less, though the first half leaves room for a greater discount", async () => {
-      const { house, collateral, borrower, keeper, later } = await auctioned(1700);
-      const now = await later(1800);
-      const buys = async (...amounts: bigint[]) => {
-        const snapshot = (await ethers.provider.send("evm_snapshot", [])) as string;
-        // both in one block
-        await ethers.provider.send("evm_setAutomine", [false]);
-        const sent = [];
-        for (const amount of amounts) {
-          sent.push(
-            await house.connect(keeper).buy(collateral, borrower, amount, ALL, keeper, "0x", { gasLimit: 2_000_000 }),
+    it("follow what governance sets for a lane that is open", async () => {
+      const { house, collateral, borrower, setLane, later, situation } = await selling(1816);
+      await setLane({ maxDiscountBps: 200 });
+      const now = await later(900);
+      await time.increaseTo(now);
+      const expected = expectedTerms(await situation(now), { ...LANE, maxDiscountBps: 200 });
+      const { multipleWad } = await house.quote(collateral, borrower, ALL);
+      expect(multipleWad).to.equal(expected.multipleWad);
+      expect(multipleWad).to.be.within((98n * WAD) / 100n, (98n * WAD) / 100n + 1n);
+    });
+  });
+
+  describe("the ratchet of a block (A6)", () => {
+    it("a buy split in two costs no less, though the first half leaves room for a greater discount", async () => {
+      const market = await selling(1700);
+      const { house, collateral, borrower, keeper, later } = market;
+      const now = await later(1400);
+      const buys = async (...amounts: bigint[]) =>
+        tried(async () => {
+          const { block } = await inOneBlock(
+            amounts.map((a) => async () => house.connect(keeper).buy(collateral, borrower, a, ALL, keeper, "0x", GAS)),
+            now,
           );
-        }
-        await time.setNextBlockTimestamp(now);
-        await ethers.provider.send("evm_mine", []);
-        await ethers.provider.send("evm_setAutomine", [true]);
-        const events = await house.queryFilter(house.filters.Bought, sent[0]!.blockNumber ?? undefined);
-        const { discountWad, filledAt } = await house.auction(collateral, borrower);
-        await ethers.provider.send("evm_revert", [snapshot]);
-        return {
-          count: events.length,
-          amount: events.reduce((sum, { args }) => sum + args.amount, 0n),
-          cost: events.reduce((sum, { args }) => sum + args.cost, 0n),
-          ratchet: { discountWad, filledAt },
-        };
-      };
+          const events = await house.queryFilter(house.filters.Bought, block, block);
+          const { discountWad, filledAt } = await house.ratchet(collateral, borrower);
+          return {
+            count: events.length,
+            amount: events.reduce((sum, { args }) => sum + args.amount, 0n),
+            cost: events.reduce((sum, { args }) => sum + args.cost, 0n),
+            ratchet: { discountWad, filledAt },
+          };
+        });
+      const { discountWad } = expectedTerms(await market.situation(now));
       const whole = await buys(weth(4));
       const split = await buys(weth(1), weth(3));
       const crumbs = await buys(weth(1) / 1000n, weth(4) - weth(1) / 1000n);
       expect([whole.count, split.count, crumbs.count]).to.deep.equal([1, 2, 2]);
       expect([split.amount, crumbs.amount]).to.deep.equal([whole.amount, whole.amount]);
-      expect(split.cost).to.be.within(whole.cost, whole.cost + 2n);
-      expect(crumbs.cost).to.be.within(whole.cost, whole.cost + 2n);
+      // dearer by what the second part's lower urgency leaves less of the flat part, at the most
+      expect(split.cost).to.be.within(whole.cost, (whole.cost * 1001n) / 1000n);
+      expect(crumbs.cost).to.be.within(whole.cost, (whole.cost * 1001n) / 1000n);
       // the least discount of any fill holds for the rest of the block
       expect(split.ratchet).to.deep.equal(whole.ratchet);
-      expect(split.ratchet.filledAt).to.equal(now);
-      expect(Number(split.ratchet.discountWad) / 1e18).to.be.closeTo(0.0319, 1e-4);
+      expect(split.ratchet).to.deep.equal({ discountWad, filledAt: now });
+      expect(Number(discountWad) / 1e18).to.be.closeTo(0.0324, 2e-4);
     });
 
-    it("are not held down by a dust at the worst LTV once its block is over", async () => {
-      const { house, collateral, borrower, setPrice, situation, buy, later } = await auctioned(1700);
-      await buy(10n ** 12n, await later(1800));
-      expect((await house.auction(collateral, borrower)).filledAt).to.equal(await time.latest());
-      await setPrice(1900);
-      const now = await later(1);
-      const before = await situation(now);
-      const terms = expectedTerms(before);
-      expect(terms.discountWad).to.equal((6n * WAD) / 100n);
-      expect(terms.multipleWad).to.be.within((94n * WAD) / 100n, (94n * WAD) / 100n + 1n);
-      await expect(buy(weth(1), now))
-        .to.emit(house, "Bought")
-        .withArgs(
-          ...[collateral, borrower, anyValue, weth(1), terms.cost(weth(1)), terms.repaid(terms.cost(weth(1)))],
-          ...[priceE36(1900), (m: bigint) => m - terms.multipleWad <= 1n],
-        );
+    it("prices the second fill at the first one's discount, to the unit", async () => {
+      const market = await selling(1700);
+      const { house, collateral, borrower, keeper, later, situation } = market;
+      const now = await later(1400);
+      const first = expectedTerms(await situation(now));
+      const cost = first.cost(weth(1));
+      const s = await situation(now);
+      const second = expectedTerms({
+        ...s,
+        cursorWad: first.cursorAfter(weth(1)),
+        discountWad: first.discountWad,
+        filledAt: now,
+        collateral: s.collateral - weth(1),
+        debt: s.debt - first.repaid(cost),
+      });
+      const { block } = await inOneBlock(
+        [1, 2].map(() => async () => house.connect(keeper).buy(collateral, borrower, weth(1), ALL, keeper, "0x", GAS)),
+        now,
+      );
+      const [, { args }] = (await house.queryFilter(house.filters.Bought, block, block)) as never as [
+        unknown,
+        { args: { cost: bigint; multipleWad: bigint } },
+      ];
+      expect([args.cost, args.multipleWad]).to.deep.equal([second.cost(weth(1)), second.multipleWad]);
+      expect(second.discountWad).to.equal(first.discountWad);
+      const { boundAt } = await house.lane(collateral);
+      expect(boundAt).to.equal(now & 0xffffffn);
     });
 
-    it("are noted only where the LTV bounds them", async () => {
-      const { house, collateral, borrower, buy, later } = await auctioned();
+    it("is one position's: another one in the block is sold at its own discount", async () => {
+      const { house, collateral, borrower, other, open, setPrice, openLane, keeper, later, ...rest } = await opened();
+      await open(other, weth(10), usdc(15_800));
+      await time.increase(60);
+      await setPrice(1700);
+      await openLane();
+      const now = await later(1400);
+      const [a, b] = [await rest.situation(now), await rest.situation(now, other)];
+      const first = expectedTerms(a);
+      const second = expectedTerms({ ...b, cursorWad: first.cursorAfter(weth(1)) });
+      expect(second.discountWad).to.be.gt(first.discountWad);
+      const { block } = await inOneBlock(
+        [borrower, other].map(
+          (owner) => async () => house.connect(keeper).buy(collateral, owner, weth(1), ALL, keeper, "0x", GAS),
+        ),
+        now,
+      );
+      const events = await house.queryFilter(house.filters.Bought, block, block);
+      expect(events.map(({ args }) => args.cost)).to.deep.equal([first.cost(weth(1)), second.cost(weth(1))]);
+    });
+
+    it("is over with its block: a dust at the worst LTV holds nobody's discount down", async () => {
+      const { house, collateral, borrower, setPrice, situation, buy, later, boughtIn } = await sellingExactly(1700);
+      await buy(10n ** 12n, await later(1300));
+      expect((await house.ratchet(collateral, borrower)).filledAt).to.equal(await time.latest());
+      await setPrice(1816);
+      const now = await later(60);
+      const terms = expectedTerms(await situation(now));
+      expect(terms.discountWad).to.equal(600n * WAD_PER_BPS);
+      const { cost, repaid, multipleWad } = await boughtIn(await buy(weth(1), now));
+      const expected = terms.cost(weth(1));
+      expect([cost, repaid, multipleWad]).to.deep.equal([expected, terms.repaid(expected), terms.multipleWad]);
+    });
+
+    it("is noted only where the equity bounds the discount", async () => {
+      const { house, collateral, borrower, buy, later } = await selling();
       await buy(weth(1), await later(300));
-      const { discountWad, filledAt } = await house.auction(collateral, borrower);
-      expect([discountWad, filledAt]).to.deep.equal([0n, 0n]);
+      expect([...(await house.ratchet(collateral, borrower))]).to.deep.equal([0n, 0n]);
+      expect((await house.lane(collateral)).boundAt).to.equal(0);
     });
 
-    it("follow what governance sets for auctions that run", async () => {
-      const { house, collateral, borrower, setLane, later } = await auctioned();
-      await setLane({ maxDiscountBps: 200 });
-      await time.increaseTo(await later(3000));
-      expect((await house.quote(collateral, borrower, ALL)).multipleWad).to.be.closeTo((98n * WAD) / 100n, 1n);
+    it("and not by a fill that takes all that is for sale, after which nothing is left to make cheaper", async () => {
+      const { house, collateral, borrower, situation, buy, later, boughtIn } = await sellingExactly(1700);
+      const now = await later(1400);
+      const { toTarget, available } = expectedTerms(await situation(now));
+      expect(toTarget).to.be.lt(available);
+      const { amount } = await boughtIn(await buy(ALL, now));
+      expect(amount).to.be.closeTo(toTarget, toTarget / 10n ** 12n);
+      expect([...(await house.ratchet(collateral, borrower))]).to.deep.equal([0n, 0n]);
     });
   });
 
-  describe("while the buffer is full", () => {
-    it("lets positions past absorbLtv out at stressPace", async () => {
-      const { house, collateral, borrower, setCap, later } = await auctioned(1700, weth(600), usdc(954_000));
-      await time.increaseTo(await later(300));
-      // LTV 93.5 %
-      expect((await house.quote(collateral, borrower, ALL)).available).to.be.closeTo(weth(40), 10n ** 9n);
+  describe("urgency", () => {
+    // x = (ℓ − lltv) / (1 − lltv), and the pace as a multiple of r: 1 + 4·x²
+    for (const [price, pace] of [
+      [1915, 1 + 4 * ((0.83029 - 0.83) / 0.17) ** 2],
+      [1800, 1 + 4 * ((0.88333 - 0.83) / 0.17) ** 2],
+      [1700, 1 + 4 * ((0.93529 - 0.83) / 0.17) ** 2],
+      [1600, 1 + 4 * ((0.99375 - 0.83) / 0.17) ** 2],
+    ] as const) {
+      it(`lets a position out ${pace.toFixed(2)} times as fast at ${price} USDC`, async () => {
+        const { house, collateral, borrower, situation, later } = await sellingExactly(
+          price,
+          usdc(954_000),
+          weth(600),
+        );
+        const now = await later(900);
+        await time.increaseTo(now);
+        const s = await situation(now);
+        const { available, ratePerHour } = expectedTerms(s);
+        expect(Number(ratePerHour) / Number(s.ratePerHour)).to.be.closeTo(pace, 1e-3);
+        expect(available).to.equal((ratePerHour * 900n) / 3600n);
+        expect((await house.quote(collateral, borrower, ALL)).available).to.equal(available);
+        const exact = exactTerms(Rational.wad(ltvWad(weth(600), usdc(954_000), priceE36(price))), Rational.wad(LLTV_WAD), {
+          urgency: BigInt(LANE.urgency),
+          discount: Rational.one,
+          firstDiscount: Rational.one,
+          fee: Rational.one,
+        }).pace.mul(Rational.of(s.ratePerHour));
+        expect(ratePerHour).to.be.within(exact.floor() - exact.floor() / 10n ** 17n - 1n, exact.floor());
+      });
+    }
+
+    it("is the whole of it from insolvency on, and no more", async () => {
+      const { house, collateral, borrower, setCap, setPrice, later } = await sellingExactly(
+        1590,
+        usdc(954_000),
+        weth(600),
+      );
       await setCap(0n);
-      // 480 of 120 Bps
-      expect((await house.quote(collateral, borrower, ALL)).available).to.be.closeTo(weth(160), 10n ** 9n);
+      await time.increaseTo(await later(900));
+      const seconds = BigInt(await time.latest()) - (await house.lane(collateral)).cursorWad / WAD;
+      const most = (weth(120) * 5n * seconds) / 3600n;
+      expect((await house.quote(collateral, borrower, ALL)).available).to.equal(most);
+      await setPrice(800);
+      const again = BigInt(await time.latest()) - (await house.lane(collateral)).cursorWad / WAD;
+      expect((await house.quote(collateral, borrower, ALL)).available).to.equal((weth(120) * 5n * again) / 3600n);
     });
 
-    it("keeps the others at the lane's pace", async () => {
-      const { house, collateral, borrower, setCap, later } = await auctioned(1850, weth(600), usdc(954_000));
-      await setCap(0n);
-      await time.increaseTo(await later(300));
-      expect((await house.quote(collateral, borrower, ALL)).available).to.be.closeTo(weth(40), 10n ** 9n);
+    it("0 lets all out at the lane's pace", async () => {
+      const { house, collateral, borrower, setLane, later } = await sellingExactly(1600, usdc(954_000), weth(600));
+      await setLane({ urgency: 0 });
+      await time.increaseTo(await later(900));
+      const seconds = BigInt(await time.latest()) - (await house.lane(collateral)).cursorWad / WAD;
+      expect((await house.quote(collateral, borrower, ALL)).available).to.equal((weth(120) * seconds) / 3600n);
     });
 
-    it("takes from the lane what the faster pace says, no more", async () => {
-      const { house, collateral, situation, setCap, buy, later } = await auctioned(1700, weth(600), usdc(954_000));
-      await setCap(0n);
+    it("takes of the lane's one clock what was sold at the faster pace, no more", async () => {
+      const market = await sellingExactly(1700, usdc(954_000), weth(600));
+      const { house, collateral, situation, buy, later } = market;
+      const now = await later(1000);
+      const terms = expectedTerms(await situation(now));
+      await buy(terms.available / 2n, now);
+      const { cursorWad } = await house.lane(collateral);
+      expect(cursorWad).to.equal(terms.cursorAfter(terms.available / 2n));
+      expect(now * WAD - cursorWad).to.be.closeTo(500n * WAD, 10n ** 3n);
+    });
+  });
+
+  describe("live premium and guard", () => {
+    it("what was emitted long ago becomes cheaper as the average comes down to the price", async () => {
+      const { house, collateral, borrower, situation, later } = await sellingExactly(1900, usdc(159_000), weth(100));
+      let last: bigint | undefined;
+      for (const seconds of [742n, 1000n, 1500n]) {
+        const now = BigInt((await house.lane(collateral)).observedAt) + seconds;
+        if (now > BigInt(await time.latest())) await time.increaseTo(now);
+        const terms = expectedTerms(await situation(now));
+        const { cost } = await house.quote(collateral, borrower, weth(1));
+        expect(cost).to.equal(terms.cost(weth(1)));
+        if (last !== undefined) expect(cost).to.be.lte(last);
+        last = cost;
+      }
+      expect(await later(0)).to.be.gt(0);
+    });
+
+    it("the guard is asked when the price moves, and otherwise no more than every 5 minutes", async () => {
+      const { house, collateral, borrower, guard, setPrice, buy, later, situation, boughtIn } = await sellingExactly(
+        1900,
+        usdc(159_000),
+        weth(100),
+      );
+      // long after the fall, so that only the guard makes it dear
+      await house.sync(collateral);
+      const seenAt = BigInt(await time.latest());
+      await guard.setDiverged(true);
+      const before = await boughtIn(await buy(weth(1) / 10n, seenAt + 299n));
+      expect((await house.lane(collateral)).diverged).to.be.false;
+      expect((await house.lane(collateral)).observedAt).to.equal(seenAt);
+      expect((await house.laneState(collateral)).diverged).to.be.false;
+      expect(before.multipleWad).to.be.lt(WAD + PREMIUM_MAX);
+      await buy(weth(1) / 10n, seenAt + 300n);
+      const noted = await house.lane(collateral);
+      expect([noted.diverged, noted.observedAt]).to.deep.equal([true, seenAt + 300n]);
+
+      // it has to be asked to end the doubt as well
+      await guard.setDiverged(false);
+      expect((await house.laneState(collateral)).premiumWad).to.equal(PREMIUM_MAX);
+      await setPrice(1899);
+      const now = await later(30);
+      const terms = expectedTerms(await situation(now));
+      const { multipleWad } = await boughtIn(await buy(weth(1) / 10n, now));
+      expect(multipleWad).to.equal(terms.multipleWad);
+      expect((await house.lane(collateral)).diverged).to.be.false;
+      expect(borrower.address).to.not.equal(ethers.ZeroAddress);
+    });
+
+    it("while oracle and venue have parted the head stands at the greatest premium", async () => {
+      const { house, collateral, guard, setPrice, openLane, situation, buy, later, boughtIn } = await opened();
+      await setPrice(1900);
+      await house.sync(collateral);
+      await time.increase(6 * 3600);
+      await openLane();
+      await guard.setDiverged(true);
       const now = await later(300);
-      const { ratePerHour } = await situation(now);
-      await buy(weth(80), now);
-      // half of what there was
-      const age = now * WAD - (await house.lane(collateral)).cursorWad;
-      expect(age).to.be.closeTo(600n * WAD, 10n ** 5n * 10n ** 9n);
-      expect((ratePerHour * age) / (3600n * WAD)).to.be.closeTo(weth(20), 10n ** 9n);
+      const terms = expectedTerms(await situation(now));
+      const { multipleWad } = await boughtIn(await buy(weth(1), now));
+      expect(multipleWad).to.equal(terms.multipleWad);
+      expect(Number(multipleWad) / 1e18).to.be.closeTo(1.015, 1e-4);
     });
+  });
 
-    it("sells an insolvent position, all of it, and writes off what is left, from the buffer and the lenders", async () => {
-      const { house, vault, buffer, collateral, borrower, setPrice, setCap, start, buy, later, position } =
-        await opened();
-      await setPrice(1400);
-      await start();
+  describe("of an insolvent position", () => {
+    it("is for sale while the buffer is full, all of it, and what is left is written off", async () => {
+      const market = await sellingExactly(1400);
+      const { vault, buffer, collateral, borrower, setCap, buy, later, position, boughtIn, situation } = market;
       await setCap(0n);
-      const now = await later(1800);
+      const now = await later(1400);
+      const terms = expectedTerms(await situation(now));
       const cash = await buffer.cash();
       const supply = await vault.totalAssets();
       const transaction = await buy(ALL, now);
       expect(await position()).to.deep.equal({ collateral: 0n, debt: 0n });
-      const [bought] = await house.queryFilter(house.filters.Bought, transaction.blockNumber ?? undefined);
-      // all ten at the deepest discount of 6 %
-      expect(bought!.args.amount).to.equal(weth(10));
-      expect(bought!.args.multipleWad).to.be.closeTo((94n * WAD) / 100n, 1n);
-      // no fee is taken where there is no equity
-      expect(bought!.args.cost).to.equal(bought!.args.repaid);
-      const lost = usdc(15_900) - bought!.args.repaid;
+      const { amount, cost, repaid, multipleWad } = await boughtIn(transaction);
+      // all ten at the deepest discount of 6 %, and no fee where there is no equity
+      expect(amount).to.equal(weth(10));
+      expect([cost, repaid, multipleWad]).to.deep.equal([terms.cost(weth(10)), cost, terms.multipleWad]);
+      const lost = usdc(15_900) - repaid;
       await expect(transaction).to.emit(vault, "WrittenOff").withArgs(collateral, borrower, lost, lost, 0, lost, 0);
       expect(cash - (await buffer.cash())).to.equal(lost);
       expect(await vault.totalAssets()).to.equal(supply);
-      await expect(transaction).to.emit(house, "AuctionEnded").withArgs(collateral, borrower, End.Target);
     });
   });
 
   describe("refuses", () => {
-    const refused = async (
-      market: Awaited<ReturnType<typeof opened>>,
-      refusal: bigint,
-      amount = ALL,
-    ): Promise<void> => {
+    const refused = async (market: Market, refusal: bigint, amount = ALL): Promise<void> => {
       const { house, collateral, borrower, buy } = market;
       await expect(buy(amount)).to.be.revertedWithCustomError(house, "NotBuyable").withArgs(borrower, refusal);
       expect((await house.quote(collateral, borrower, amount)).refusal).to.equal(refusal);
     };
 
-    it("NotStarted: a position that nobody put in auction", async () => {
+    it("LaneClosed: nobody has opened the lane", async () => {
       const market = await opened();
       await market.setPrice(1900);
-      await refused(market, Refusal.NotStarted);
+      await refused(market, Refusal.LaneClosed);
     });
 
-    it("Expired: from the second after maxAuctionDuration on", async () => {
-      const market = await auctioned();
-      const { startedAt } = await market.house.auction(market.collateral, market.borrower);
-      await time.setNextBlockTimestamp(startedAt + BigInt(LANE.maxAuctionDuration));
-      await market.buy(1n * 10n ** 15n);
-      await refused(market, Refusal.Expired);
+    it("LaneClosed: nothing was bought for A + idleTime", async () => {
+      const market = await selling();
+      const { cursorWad } = await market.house.lane(market.collateral);
+      await time.setNextBlockTimestamp(cursorWad / WAD + openFor() + 1n);
+      await refused(market, Refusal.LaneClosed);
     });
 
-    it("Enlarged: its owner borrowed since the start", async () => {
-      const market = await auctioned();
-      await market.setPrice(2100);
-      await market.vault.connect(market.borrower).borrow(market.collateral, 1, market.borrower, market.borrower);
-      await market.setPrice(1890);
-      await refused(market, Refusal.Enlarged);
+    it("Enlarged: its owner borrowed or withdrew in this block, by whatever price; the next block will do", async () => {
+      const market = await selling();
+      const { house } = market;
+      const { actor, call, act } = await withActor(market, 0n);
+      await act(call.approve(market.loan));
+      await time.increase(300);
+      const high = [call.price(2200), call.borrowPrice(2200)];
+      await expect(act(...high, call.borrow(usdc(15_900)), call.price(1900), call.buy(weth(1))))
+        .to.be.revertedWithCustomError(house, "NotBuyable")
+        .withArgs(actor, Refusal.Enlarged);
+      await act(...high, call.borrow(usdc(15_900)), call.price(1900));
+      await expect(market.buy(weth(1), undefined, actor)).to.emit(house, "Bought");
+      await expect(act(...high, call.withdraw(1n), call.price(1850), call.buy(weth(1))))
+        .to.be.revertedWithCustomError(house, "NotBuyable")
+        .withArgs(actor, Refusal.Enlarged);
     });
 
-    it("Healthy: the price came back", async () => {
-      const market = await auctioned();
-      await market.setPrice(1920);
+    it("Healthy: the price came back, to lltv exactly", async () => {
+      // 15,770 / 19,000 is 83 %
+      const market = await sellingExactly(1899, usdc(15_770));
+      await market.setPrice(1900);
       await refused(market, Refusal.Healthy);
+      await market.setPrice(1899.9);
+      await market.buy(weth(1) / 10n);
     });
 
     it("Insolvent: the buffer has room for it", async () => {
-      const market = await auctioned();
+      const market = await selling();
       await market.setPrice(1500);
       await refused(market, Refusal.Insolvent);
     });
 
     it("LaneEmpty: all that was let out is sold", async () => {
-      const market = await auctioned(1850, weth(600), usdc(954_000));
+      const market = await selling(1850, weth(600), usdc(954_000));
       const { house, collateral, borrower, keeper } = market;
-      await ethers.provider.send("evm_setAutomine", [false]);
-      const buys = [];
-      for (let i = 0; i < 2; ++i) {
-        buys.push(
-          await house.connect(keeper).buy(collateral, borrower, ALL, ALL, keeper, "0x", { gasLimit: 2_000_000 }),
-        );
-      }
-      await ethers.provider.send("evm_mine", []);
-      await ethers.provider.send("evm_setAutomine", [true]);
-      const receipts = await Promise.all(buys.map(async ({ hash }) => ethers.provider.getTransactionReceipt(hash)));
-      expect(receipts.map((receipt) => receipt!.status)).to.deep.equal([1, 0]);
+      const buy = async () => house.connect(keeper).buy(collateral, borrower, ALL, ALL, keeper, "0x", GAS);
+      const { statuses } = await inOneBlock([buy, buy]);
+      expect(statuses).to.deep.equal([1, 0]);
       expect((await house.quote(collateral, borrower, ALL)).refusal).to.equal(Refusal.LaneEmpty);
     });
 
     it("TooSmall: nothing, and what rounding would eat", async () => {
-      const market = await auctioned();
+      const market = await selling();
+      await time.increase(300);
       await refused(market, Refusal.TooSmall, 0n);
       // less than a unit of the loan asset
       await refused(market, Refusal.TooSmall, 10n ** 8n);
     });
 
     it("a cost over the buyer's bound, to the unit", async () => {
-      const { house, collateral, borrower, keeper, situation, later } = await auctioned();
+      const { house, collateral, borrower, keeper, situation, later } = await selling();
       const now = await later(300);
       const cost = expectedTerms(await situation(now)).cost(weth(1));
       await time.setNextBlockTimestamp(now);
@@ -394,7 +619,7 @@ describe("AuctionHouse.buy", () => {
     });
 
     it("a receiver of zero, a market without a lane, and a broken oracle", async () => {
-      const { house, loan, oracle, collateral, borrower, keeper } = await auctioned();
+      const { house, loan, oracle, collateral, borrower, keeper } = await selling();
       await expect(house.buy(collateral, borrower, ALL, ALL, ethers.ZeroAddress, "0x")).to.be.revertedWithCustomError(
         house,
         "ZeroAddress",
@@ -411,7 +636,7 @@ describe("AuctionHouse.buy", () => {
 
     it("a fill of which rounding to shares would eat so much that the LTV rose", async () => {
       const { house, borrower, keeper, collateral, crumb } = await withDearShares(1900);
-      await house.start(collateral, borrower);
+      await house.open(collateral, borrower, keeper);
       await time.increase(600);
       const amount = await crumb();
       expect((await house.quote(collateral, borrower, amount)).refusal).to.equal(Refusal.None);
@@ -421,7 +646,7 @@ describe("AuctionHouse.buy", () => {
     });
 
     it("a buyer who can't pay, and then nothing has changed", async () => {
-      const { house, vault, loan, collateral, borrower, keeper, position } = await auctioned();
+      const { house, vault, loan, collateral, borrower, keeper, position } = await selling();
       await loan.connect(keeper).approve(vault, 0);
       const before = await position();
       await expect(
@@ -433,7 +658,7 @@ describe("AuctionHouse.buy", () => {
 
   describe("with data", () => {
     async function withBuyer() {
-      const market = await auctioned();
+      const market = await selling();
       const { loan, vault, collateral, other } = market;
       const actor = await ethers.deployContract("MockActor");
       // the venue: takes collateral, gives loan asset
@@ -475,6 +700,7 @@ describe("AuctionHouse.buy", () => {
 
     it("refuses every way back in while it has not been paid", async () => {
       const { house, vault, collateral, borrower, actor, bought } = await withBuyer();
+      await time.increase(300);
       const market = collateral.target as string;
       const self = actor.target as string;
       const h = house.interface;
@@ -485,9 +711,10 @@ describe("AuctionHouse.buy", () => {
           house,
           h.encodeFunctionData("buyMany", [market, [{ owner: borrower.address, maxCollateral: 1n }], 1n, self, "0x"]),
         ],
-        [house, h.encodeFunctionData("start", [market, self])],
-        [house, h.encodeFunctionData("cancel", [market, borrower.address])],
-        [house, h.encodeFunctionData("absorb", [market, borrower.address])],
+        [house, h.encodeFunctionData("open", [market, borrower.address, self])],
+        [house, h.encodeFunctionData("absorb", [market, borrower.address, self])],
+        [house, h.encodeFunctionData("absorbMany", [market, [borrower.address], self])],
+        [house, h.encodeFunctionData("observe", [market])],
         [house, h.encodeFunctionData("sync", [market])],
         [vault, v.encodeFunctionData("deposit", [1n, self])],
         [vault, v.encodeFunctionData("withdraw", [1n, self, self])],
@@ -496,8 +723,8 @@ describe("AuctionHouse.buy", () => {
         [vault, v.encodeFunctionData("borrow", [market, 1n, self, self])],
         [vault, v.encodeFunctionData("repay", [market, 1n, borrower.address])],
         [vault, v.encodeFunctionData("accrueInterest")],
-        [vault, v.encodeFunctionData("settle", [market, [], 1n, self, self, "0x"])],
-        [vault, v.encodeFunctionData("payBounty", [market, borrower.address, 1n, self])],
+        [vault, v.encodeFunctionData("settle", [market, [], 1n, self, self, self, "0x"])],
+        [vault, v.encodeFunctionData("pay", [market, borrower.address, 1n, self])],
         [vault, v.encodeFunctionData("withdrawReserves", [1n, self])],
       ];
       for (const [target, data] of attempts) {

@@ -1,27 +1,18 @@
 import { expect } from "chai";
 import { ethers } from "hardhat";
 
-import { HOUR, Refusal, SLOPE_WAD, WAD, auctioned, expectedTerms, opened, priceE36, time, usdc, weth } from "./setup";
+import { ALL, LANE, Refusal, expectedTerms, inOneBlock, opened, priceE36, selling, time, tried, usdc, weth } from "./setup";
 
-const ALL = ethers.MaxUint256;
-
-/** The lane's cursor after a buy: (now − a_L) + amount / rate, rounded up, with a_L at most the fixture's longest age. */
-function advanced(cursorWad: bigint, now: bigint, amount: bigint, ratePerHour: bigint): bigint {
-  const longest = ((WAD / 10n) * WAD) / SLOPE_WAD;
-  const age = now * WAD - cursorWad < longest ? now * WAD - cursorWad : longest;
-  return now * WAD - age + (amount * HOUR * WAD + ratePerHour - 1n) / ratePerHour;
-}
-
-/** Three positions in auction at 1900 USDC, of 10, 20 and 5 WETH, all at an LTV of 79.5 % of 2000. */
+/** An open lane with three positions at 1900 USDC, of 10, 20 and 5 WETH, all at an LTV of 79.5 % of 2000. */
 async function three() {
   const market = await opened();
-  const { house, collateral, borrower, keeper, lender, other, open, setPrice, start } = market;
+  const { house, collateral, borrower, keeper, lender, other, open, setPrice, openLane } = market;
   const owners = [borrower, other, lender];
   await open(other, weth(20), usdc(31_800));
   await open(lender, weth(5), usdc(7_950));
   await time.increase(1800);
   await setPrice(1900);
-  for (const owner of owners) await start(owner);
+  await openLane();
   const orders = (...amounts: bigint[]) =>
     amounts.map((maxCollateral, i) => ({ owner: owners[i]!.address, maxCollateral }));
   const buyMany = async (list: ReturnType<typeof orders>, maxCost = ALL) =>
@@ -43,7 +34,7 @@ describe("AuctionHouse.buyMany", () => {
       const terms = expectedTerms({ ...s, cursorWad });
       const cost = terms.cost(amounts[i]!);
       expected.push({ amount: amounts[i]!, cost, repaid: terms.repaid(cost), multipleWad: terms.multipleWad });
-      cursorWad = advanced(cursorWad, now, amounts[i]!, s.ratePerHour);
+      cursorWad = terms.cursorAfter(amounts[i]!);
     }
 
     await time.setNextBlockTimestamp(now);
@@ -69,18 +60,23 @@ describe("AuctionHouse.buyMany", () => {
   });
 
   it("never sells more in a batch than the lane has let out", async () => {
-    const { house, collateral, keeper, orders, setLane, buyMany } = await three();
+    const { house, collateral, keeper, orders, setLane, later, situation, buyMany } = await three();
     // 3.6 WETH an hour: 1.2 in a lane's longest age
     await setLane({ maxRatePerHour: (weth(1) * 36n) / 10n });
+    const now = await later(1300);
+    const { available } = expectedTerms(await situation(now));
     const before = await collateral.balanceOf(keeper);
+    await time.setNextBlockTimestamp(now);
     const transaction = await buyMany(orders(ALL, ALL, ALL));
     const bought = (await collateral.balanceOf(keeper)) - before;
-    expect(bought).to.be.closeTo((weth(1) * 12n) / 10n, 10n ** 4n);
+    expect(bought).to.equal(available);
+    expect(Number(available) / 1e18).to.be.closeTo(1.2, 0.01);
     expect(await house.queryFilter(house.filters.Bought, transaction.blockNumber ?? undefined)).to.have.length(1);
   });
 
   it("passes over what can't be filled, so that nobody can spoil a batch", async () => {
     const { house, vault, collateral, borrower, other, lender, orders, buyMany } = await three();
+    await time.increase(300);
     // the first repays everything, the last tops up
     await vault.connect(borrower).repay(collateral, ALL, borrower);
     await vault.connect(lender).supplyCollateral(collateral, weth(5), lender);
@@ -92,6 +88,7 @@ describe("AuctionHouse.buyMany", () => {
   it("gives each position's debt after to the right check when one in front is passed over", async () => {
     const { vault, collateral, borrower, other, lender, orders, buyMany } = await three();
     await vault.connect(borrower).repay(collateral, ALL, borrower);
+    await time.increase(300);
     const before = await Promise.all([other, lender].map(async (o) => vault.position(collateral, o)));
     await buyMany(orders(ALL, ALL, ALL));
     for (const [i, owner] of [other, lender].entries()) {
@@ -103,27 +100,40 @@ describe("AuctionHouse.buyMany", () => {
   it("costs what the same buys one by one in the same block cost, to the unit", async () => {
     const { house, collateral, keeper, orders, owners, later } = await three();
     const now = await later(300);
-    const costs = async (send: () => Promise<unknown>): Promise<bigint[]> => {
-      const snapshot: unknown = await ethers.provider.send("evm_snapshot", []);
-      await ethers.provider.send("evm_setAutomine", [false]);
-      await send();
-      await time.setNextBlockTimestamp(now);
-      await ethers.provider.send("evm_mine", []);
-      await ethers.provider.send("evm_setAutomine", [true]);
-      const events = await house.queryFilter(house.filters.Bought, "latest");
-      await ethers.provider.send("evm_revert", [snapshot]);
-      return events.map(({ args }) => args.cost);
-    };
+    const costs = async (...sends: Parameters<typeof inOneBlock>[0]): Promise<bigint[]> =>
+      tried(async () => {
+        const { block } = await inOneBlock(sends, now);
+        const events = await house.queryFilter(house.filters.Bought, block, block);
+        return events.map(({ args }) => args.cost);
+      });
     const many = await costs(async () =>
       house.connect(keeper).buyMany(collateral, orders(weth(1), weth(2)), ALL, keeper, "0x", { gasLimit: 3_000_000 }),
     );
-    const single = await costs(async () => {
-      for (const [i, amount] of [weth(1), weth(2)].entries()) {
-        await house.connect(keeper).buy(collateral, owners[i]!, amount, ALL, keeper, "0x", { gasLimit: 2_000_000 });
-      }
-    });
+    const gasLimit = 2_000_000;
+    const single = await costs(
+      ...[weth(1), weth(2)].map(
+        (amount, i) => async () =>
+          house.connect(keeper).buy(collateral, owners[i]!, amount, ALL, keeper, "0x", { gasLimit }),
+      ),
+    );
     expect(many).to.have.length(2);
     expect(many).to.deep.equal(single);
+  });
+
+  it("lets a position of its own pace take of the one clock what that pace says", async () => {
+    const { house, vault, collateral, other, orders, setLane, later, situation, owners, buyMany } = await three();
+    await setLane({ urgency: 100, maxRatePerHour: weth(12) });
+    // the first at 83.7 %, the second brought back to 83.1 %
+    await vault.connect(other).repay(collateral, usdc(220), other);
+    const now = await later(600);
+    const lane = { ...LANE, urgency: 100 };
+    const states = await Promise.all(owners.map(async (owner) => situation(now, owner)));
+    const first = expectedTerms(states[0]!, lane);
+    const second = expectedTerms({ ...states[1]!, cursorWad: first.cursorAfter(weth(1)) }, lane);
+    expect(second.ratePerHour).to.be.lt(first.ratePerHour);
+    await time.setNextBlockTimestamp(now);
+    await buyMany(orders(weth(1), weth(1) / 2n));
+    expect((await house.lane(collateral)).cursorWad).to.equal(second.cursorAfter(weth(1) / 2n));
   });
 
   describe("refuses", () => {
@@ -135,17 +145,19 @@ describe("AuctionHouse.buyMany", () => {
         .withArgs(other);
     });
 
-    it("a batch of which nothing can be filled, and an empty one", async () => {
-      const { house, orders, setPrice, buyMany } = await three();
+    it("a batch of which nothing can be filled, an empty one, and any while the lane is closed", async () => {
+      const { house, orders, setPrice, buyMany, later } = await three();
       await expect(buyMany([])).to.be.revertedWithCustomError(house, "NothingBought");
       await setPrice(2000);
+      await expect(buyMany(orders(ALL, ALL, ALL))).to.be.revertedWithCustomError(house, "NothingBought");
+      await setPrice(1900);
+      await time.increaseTo(await later(1600));
       await expect(buyMany(orders(ALL, ALL, ALL))).to.be.revertedWithCustomError(house, "NothingBought");
     });
 
     it("a cost over the buyer's bound for all of it together", async () => {
       const { house, collateral, keeper, orders, later, buyMany } = await three();
       const now = await later(300);
-      await time.increaseTo(now - 1n);
       await time.setNextBlockTimestamp(now);
       const list = orders(weth(1), weth(1));
       await expect(buyMany(list, usdc(3_000))).to.be.revertedWithCustomError(house, "CostTooHigh");
@@ -153,8 +165,11 @@ describe("AuctionHouse.buyMany", () => {
       expect(cost).to.be.gt(usdc(3_000));
     });
 
-    it("a receiver of zero", async () => {
-      const { house, collateral, orders } = await three();
+    it("a market without a lane, and a receiver of zero", async () => {
+      const { house, loan, collateral, keeper, orders } = await three();
+      await expect(house.buyMany(loan, orders(1n), ALL, keeper, "0x"))
+        .to.be.revertedWithCustomError(house, "LaneNotSet")
+        .withArgs(loan);
       await expect(house.buyMany(collateral, orders(1n), ALL, ethers.ZeroAddress, "0x")).to.be.revertedWithCustomError(
         house,
         "ZeroAddress",
@@ -177,7 +192,7 @@ describe("AuctionHouse.buyMany", () => {
 
 describe("AuctionHouse.quote", () => {
   it("says what a buy would do, and why not", async () => {
-    const { house, collateral, borrower, situation, later } = await auctioned();
+    const { house, collateral, borrower, situation, later } = await selling();
     const now = await later(240);
     await time.increaseTo(now);
     const s = await situation(now);
@@ -197,7 +212,7 @@ describe("AuctionHouse.quote", () => {
   });
 
   it("reverts only as the oracle does, or without a lane", async () => {
-    const { house, oracle, loan, collateral, borrower } = await auctioned();
+    const { house, oracle, loan, collateral, borrower } = await selling();
     await expect(house.quote(loan, borrower, 1))
       .to.be.revertedWithCustomError(house, "LaneNotSet")
       .withArgs(loan);

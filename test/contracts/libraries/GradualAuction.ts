@@ -22,7 +22,7 @@ function seeded(seed: string) {
   };
 }
 
-/** One lane, sale and position within the bounds that the library states and the lanes' setter keeps. */
+/** One lane and position within the bounds that the library states and the lanes' setter keeps. */
 function randomCase(index: number) {
   const random = seeded(`gradual auction ${index}`);
   for (;;) {
@@ -32,9 +32,11 @@ function randomCase(index: number) {
     const premiumWad = random.between(0n, WAD / 5n);
     const discountWad = random.between(0n, WAD / 10n);
     const longestAgeWad = ((premiumWad + discountWad) * WAD) / slopeWad;
+    // the lane's: its greatest premium and discount may be over those of this moment and this position
+    const longestLaneAgeWad = random.pick([1n, 2n]) * longestAgeWad;
     const ratePerHour = random.magnitude(111n);
-    const laneAgeWad = random.part(longestAgeWad);
-    if (longestAgeWad === 0n || longestAgeWad > 86_400n * WAD) continue;
+    const laneAgeWad = random.part(longestLaneAgeWad);
+    if (longestAgeWad === 0n || longestLaneAgeWad > 86_400n * WAD) continue;
     if ((ratePerHour * laneAgeWad) / (3600n * WAD) >= 2n ** 112n) continue;
     return {
       random,
@@ -44,7 +46,6 @@ function randomCase(index: number) {
       longestAgeWad,
       ratePerHour,
       laneAgeWad,
-      saleAgeWad: random.between(0n, random.pick([10n, 2n * longestAgeWad])),
       priceE36: random.magnitude(30n) * 10n ** (33n + loanDecimals - collateralDecimals),
     };
   }
@@ -59,12 +60,12 @@ const laneOf = (c: Case) => ({
   discount: Rational.wad(c.discountWad),
 });
 
-const modelHead = (c: Case) => head(laneOf(c), Rational.wad(c.laneAgeWad), Rational.wad(c.saleAgeWad));
+const modelHead = (c: Case) => head(laneOf(c), Rational.wad(c.laneAgeWad));
 
 async function deploy() {
   const harness = await ethers.deployContract("GradualAuctionHarness");
   const contractHead = async (c: Case) =>
-    harness.head(c.ratePerHour, c.slopeWad, c.laneAgeWad, c.saleAgeWad, c.premiumWad, c.discountWad);
+    harness.head(c.ratePerHour, c.slopeWad, c.laneAgeWad, c.premiumWad, c.discountWad);
   return { harness, contractHead };
 }
 
@@ -125,7 +126,7 @@ describe(`GradualAuction against exact rational numbers, ${CASES} seeded cases e
       expect(h.available).to.equal(model.available.floor());
       const multiple = model.multiple.mul(Rational.of(WAD)).ceil();
       const flatWad = model.flat.mul(Rational.of(WAD)).floor();
-      const ageIsExact = c.saleAgeWad < c.longestAgeWad || c.laneAgeWad < c.longestAgeWad;
+      const ageIsExact = c.laneAgeWad < c.longestAgeWad;
       if (ageIsExact) {
         expect(h.multipleWad).to.equal(multiple);
         expect(h.flatWad).to.equal(flatWad);

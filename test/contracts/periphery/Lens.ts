@@ -1,15 +1,15 @@
-import { loadFixture } from "@nomicfoundation/hardhat-network-helpers";
+import { loadFixture, mine, time } from "@nomicfoundation/hardhat-network-helpers";
 import { expect } from "chai";
 import { MaxUint256, parseEther } from "ethers";
 import { ethers } from "hardhat";
 
-import { LANE, MARKET, setLaneCeiling } from "../fixture";
+import { LANE, MARKET, deployHouse, setLaneCeiling } from "../fixture";
 import { deployToken } from "../uniswap";
-import { USDC, WETH, deployAuctions, deployInventory, deployMarket, priceE36 } from "./fixture";
+import { USDC, WETH, deployInventory, deployMarket, deployOpenLane, priceE36 } from "./fixture";
 
 const WAD = parseEther("1");
 const quiet = () => deployMarket("MockERC20");
-const auctions = () => deployAuctions("MockERC20");
+const selling = () => deployOpenLane("MockERC20");
 const inventory = () => deployInventory("MockERC20");
 
 describe("Lens", () => {
@@ -33,32 +33,29 @@ describe("Lens", () => {
       expect(view.ltvWad).to.equal((view.debt * WAD + value - 1n) / value);
       expect(view.healthWad).to.equal((value * parseEther("0.83")) / view.debt);
       expect(view.healthWad).to.be.gt(WAD);
-      expect(view.auction.startedAt).to.equal(0);
       expect(view.quoted).to.equal(true);
-      expect(view.quote.refusal).to.equal(1); // NotStarted
+      expect(view.quote.refusal).to.equal(1); // LaneClosed
     }
     const empty = views[3]!;
     expect([empty.collateral, empty.debt, empty.ltvWad, empty.healthWad]).to.deep.equal([0n, 0n, 0n, MaxUint256]);
   });
 
-  it("shows auctions and what can be bought most", async () => {
-    const { lens, house, weth, borrowers } = await loadFixture(auctions);
+  it("shows what can be bought most while the lane is open", async () => {
+    const { lens, house, weth, borrowers } = await loadFixture(selling);
     const views = await lens.positions(weth, borrowers);
     for (const view of views) {
       expect(view.healthWad).to.be.lt(WAD);
-      const auction = await house.auction(weth, view.owner);
-      expect(view.auction).to.deep.equal(auction);
-      expect(auction.startedAt).to.be.gt(0);
       expect(view.quoted).to.equal(true);
       const quote = await house.quote(weth, view.owner, MaxUint256);
       expect(view.quote).to.deep.equal(quote);
+      expect(quote.refusal).to.equal(0);
       expect(quote.collateral).to.be.gt(WETH);
       expect(quote.ltvWad).to.equal(view.ltvWad);
     }
   });
 
   it("shows a market", async () => {
-    const { lens, house, vault, buffer, depthOracle, oracle, weth } = await loadFixture(auctions);
+    const { lens, house, vault, buffer, depthOracle, oracle, weth } = await loadFixture(selling);
     const view = await lens.market(weth);
     expect(view.collateral).to.equal(weth);
     expect(view.market).to.deep.equal(await vault.market(weth));
@@ -70,7 +67,7 @@ describe("Lens", () => {
     expect(view.hasLane).to.equal(true);
     expect(view.laneParameters).to.deep.equal(await house.laneParameters(weth));
     expect(view.lane).to.deep.equal(await house.lane(weth));
-    expect(view.lane.auctions).to.equal(3);
+    expect(view.isOpen).to.equal(true);
     expect(view.emaE36).to.equal(await house.ema(weth));
     expect(view.diverged).to.equal(false);
     expect([view.deep, view.depth]).to.deep.equal([true, await depthOracle.depth()]);
@@ -145,6 +142,17 @@ describe("Lens", () => {
     expect(view.lane.ratePerHour).to.equal(120n * WETH);
   });
 
+  it("says whether the lane is open", async () => {
+    const { lens, weth, oracle, house, borrowers, keeper } = await loadFixture(quiet);
+    expect((await lens.market(weth)).isOpen).to.equal(false);
+    await oracle.setPrice(priceE36(2350n));
+    await house.open(weth, borrowers[0]!, keeper);
+    expect((await lens.market(weth)).isOpen).to.equal(true);
+    await time.increase(1501);
+    await mine();
+    expect((await lens.market(weth)).isOpen).to.equal(false);
+  });
+
   it("knows no doubt where there is no guard", async () => {
     const { lens, house, weth, depthOracle } = await loadFixture(quiet);
     await house.setLane(weth, { ...LANE, depthOracle });
@@ -164,7 +172,7 @@ describe("Lens", () => {
 
     const [, markets] = await lens.overview();
     expect(markets).to.have.length(2);
-    expect(markets[1]!.hasLane).to.equal(false);
+    expect([markets[1]!.hasLane, markets[1]!.isOpen]).to.deep.equal([false, false]);
     expect([markets[1]!.emaE36, markets[1]!.depth, markets[1]!.deep]).to.deep.equal([0n, 0n, false]);
     const [position] = await lens.positions(wbtc, [borrowers[0]!]);
     expect(position!.ltvWad).to.be.within(parseEther("0.5"), parseEther("0.5") + 10n ** 14n);
@@ -177,14 +185,14 @@ describe("Lens", () => {
     await expect(lens.positions(usdc, borrowers)).to.be.revertedWithCustomError(vault, "MarketNotListed");
     const factory = await ethers.getContractFactory("Lens");
     const other = await ethers.deployContract("Vault", [usdc, "", "", rateModel, authority]);
-    const house = await ethers.deployContract("AuctionHouse", [other, authority]);
+    const house = await deployHouse(other, authority);
     await expect(factory.deploy(house)).to.be.revertedWithCustomError(factory, "NotLinked");
   });
 
   it("shows an empty vault", async () => {
     const { usdc, rateModel, authority } = await loadFixture(quiet);
     const vault = await ethers.deployContract("Vault", [usdc, "", "", rateModel, authority]);
-    const house = await ethers.deployContract("AuctionHouse", [vault, authority]);
+    const house = await deployHouse(vault, authority);
     const buffer = await ethers.deployContract("LiquidityBuffer", [house, "", "", 86_400, authority]);
     await vault.link(house, buffer);
     const lens = await ethers.deployContract("Lens", [house]);

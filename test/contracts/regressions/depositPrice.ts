@@ -1,14 +1,14 @@
 import { expect } from "chai";
 import { ethers } from "hardhat";
 
-import { coreWithoutInterest, usdc } from "../fixture";
+import { coreWithoutInterest, deployHouse, usdc } from "../fixture";
 
 describe("regression: the price of a share while a deposit is under way", () => {
   it("stands still, where the loan asset calls its sender before it moves (ERC-777)", async () => {
     const { manager, rates, other } = await coreWithoutInterest();
     const loan = await ethers.deployContract("MockERC20Hook", ["Calls out", "CALL", 6]);
     const vault = await ethers.deployContract("Vault", [loan, "V", "V", rates, manager]);
-    const house = await ethers.deployContract("AuctionHouse", [vault, manager]);
+    const house = await deployHouse(vault, manager);
     const buffer = await ethers.deployContract("LiquidityBuffer", [house, "B", "B", 3600, manager]);
     await vault.link(house, buffer);
     const observer = await ethers.deployContract("MockObserver");
