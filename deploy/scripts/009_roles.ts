@@ -25,5 +25,5 @@ const script: DeployFunction = async (hre) => {
   await (await manager.renounceRole(ROLES.ADMIN, deployer)).wait();
 };
 script.tags = ["roles"];
-script.dependencies = ["markets", "periphery"];
+script.dependencies = ["markets", "pay", "periphery"];
 export default script;
