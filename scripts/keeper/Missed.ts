@@ -52,16 +52,26 @@ export class Missed {
 
   explainDecision(decision: Decision, reason: string): void {
     switch (decision.kind) {
-      case "open":
-        return this.explain(decision.market, LANE, reason);
-      case "absorb":
-        return decision.owners.forEach((owner) => this.explain(decision.market, owner, reason));
-      case "buy":
-        return decision.orders.forEach(({ owner }) => this.explain(decision.market, owner, reason));
-      case "buyInventory":
-        return this.explain(decision.market, INVENTORY, reason);
-      case "fulfil":
-        return this.explain("", decision.controller, reason);
+      case "open": {
+        this.explain(decision.market, LANE, reason);
+        return;
+      }
+      case "absorb": {
+        decision.owners.forEach((owner) => this.explain(decision.market, owner, reason));
+        return;
+      }
+      case "buy": {
+        decision.orders.forEach(({ owner }) => this.explain(decision.market, owner, reason));
+        return;
+      }
+      case "buyInventory": {
+        this.explain(decision.market, INVENTORY, reason);
+        return;
+      }
+      case "fulfil": {
+        this.explain("", decision.controller, reason);
+        return;
+      }
       case "sync":
     }
   }
@@ -69,14 +79,20 @@ export class Missed {
   /** Records work that another's transaction did. */
   note(event: KeeperEvent): void {
     switch (event.kind) {
-      case "open":
-        return this.add(event, LANE);
-      case "buyInventory":
-        return this.add(event, INVENTORY);
+      case "open": {
+        this.add(event, LANE);
+        return;
+      }
+      case "buyInventory": {
+        this.add(event, INVENTORY);
+        return;
+      }
       case "buy":
       case "absorb":
-      case "fulfil":
-        return this.add(event, event.owner);
+      case "fulfil": {
+        this.add(event, event.owner);
+        return;
+      }
     }
   }
 

@@ -17,6 +17,7 @@ import { jobOf } from "./jobs";
 import type { Metrics } from "./metrics/Metrics";
 import { Missed } from "./Missed";
 import { type Job, type Outcome, Sender, type SenderConfig, type Signer } from "./sender/Sender";
+import { nextBaseFee } from "./sender/fees";
 import type { Store } from "./store/Store";
 import { decide, decideFulfil } from "./strategy/decide";
 import type { PayTerms } from "./strategy/gas";
@@ -189,8 +190,10 @@ export class Keeper {
       return glance === undefined ? [] : [{ market, glance }];
     });
     const weiPriceE36 = this.weiPrice(known);
-    const gas = { wei: this.sender.expectedPrice(block), weiPriceE36: weiPriceE36 ?? 0n };
-    const pay = this.payTerms(block, nativePrice?.valueOrNone() ?? 0n);
+    // what is worth it at the next block's highest base fee is so at any
+    const baseFee = nextBaseFee(block.baseFeePerGas);
+    const gas = { wei: baseFee + config.sender.limits.priorityFee, weiPriceE36: weiPriceE36 ?? 0n };
+    const pay = this.payTerms(baseFee, nativePrice?.valueOrNone() ?? 0n);
 
     const more = new Reads(block.number);
     const views = known.map(({ market, glance }) => this.readMarket(more, market, glance, index.value()));
@@ -203,9 +206,9 @@ export class Keeper {
     };
   }
 
-  private payTerms({ baseFeePerGas }: Block, nativePriceE36: bigint): PayTerms {
+  private payTerms(baseFee: bigint, nativePriceE36: bigint): PayTerms {
     if (this.pay === undefined) throw new SpillwayError("INTERNAL", "The keeper is not open.");
-    return { parameters: this.pay, baseFee: baseFeePerGas, nativePriceE36 };
+    return { parameters: this.pay, baseFee, nativePriceE36 };
   }
 
   /**

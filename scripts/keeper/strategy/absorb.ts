@@ -1,6 +1,6 @@
 import { PRICE_SCALE, WAD, bpsToWad, ceilDiv, max, min } from "../fixedPoint";
 import { isFull } from "./buy";
-import { GAS_UNITS, PAID_UNITS, type PayTerms, dearest, gasCost, payOfPosition } from "./gas";
+import { GAS_UNITS, PAID_UNITS, gasCost, payOfPosition } from "./gas";
 import { equityShareWad, sizeToTarget } from "./gradualAuction";
 import { type Decisions, type MarketView, type Policy, type PositionView, loss, valueOf } from "./view";
 
@@ -24,7 +24,7 @@ export function decideAbsorb(view: MarketView, policy: Policy): Decisions {
   );
   const skips: Decisions["skips"] = [];
   const owners: string[] = [];
-  const total = { gas: 0n, pay: 0n, worth: 0n, loss: 0n };
+  const total = { gas: 0n, pay: 0n, loss: 0n };
   for (const item of candidates) {
     const { owner } = item.position;
     if (owners.length === policy.maxOrders) break;
@@ -37,8 +37,7 @@ export function decideAbsorb(view: MarketView, policy: Policy): Decisions {
       continue;
     }
     const kind = owners.length === 0 ? "absorb" : "absorbMore";
-    const at = (terms: PayTerms): Absorption => absorption(view, item, priceE36, capacity, PAID_UNITS[kind], terms);
-    const { taken, cost, pay } = at(view.pay);
+    const { taken, cost, pay } = absorption(view, item, priceE36, capacity, PAID_UNITS[kind]);
     const paid = valueOf(pay, view.priceE36);
     const acceptable = loss(policy, cost);
     // the first one's gas is the call's: whether that is worth it is seen once all are known
@@ -52,26 +51,24 @@ export function decideAbsorb(view: MarketView, policy: Policy): Decisions {
     capacity.room -= taken;
     total.gas += gasCost(view.gas, GAS_UNITS[kind]);
     total.pay += paid;
-    total.worth += valueOf(at(dearest(view.pay)).pay, view.priceE36);
     total.loss += acceptable;
   }
   if (owners.length === 0) return { decisions: [], skips };
   if (total.pay <= total.gas && total.loss < total.gas) {
     return { decisions: [], skips: [...skips, ...owners.map((owner) => ({ market, owner, reason: "gas" as const }))] };
   }
-  return { decisions: [{ kind: "absorb", market, owners, worth: max(total.worth, total.loss) }], skips };
+  return { decisions: [{ kind: "absorb", market, owners, worth: max(total.pay, total.loss) }], skips };
 }
 
 /** What the buffer takes of a position at `priceE36`, for what, and what that pays: for a part in proportion. */
 function absorption(
-  { market, parameters, minDebt }: MarketView,
+  { market, parameters, minDebt, pay }: MarketView,
   { position, debt }: PositionView,
   priceE36: bigint,
   { cash, room }: MarketView["capacity"],
   units: bigint,
-  terms: PayTerms,
 ): Absorption {
-  const full = payOfPosition(terms, units, market, priceE36, { collateral: position.collateral, debt });
+  const full = payOfPosition(pay, units, market, priceE36, { collateral: position.collateral, debt });
   const collateral = position.collateral - full;
   const ltvWad = ceilDiv(debt * PRICE_SCALE * WAD, max(collateral * priceE36, 1n));
   const multipleWad = WAD - min(bpsToWad(parameters.absorbDiscountBps), equityShareWad(ltvWad));

@@ -1,7 +1,7 @@
 import { max } from "../fixedPoint";
 import { decideAbsorb } from "./absorb";
 import { decideBuy, decideInventory, gainOnceOpen } from "./buy";
-import { GAS_UNITS, PAID_UNITS, type PayTerms, dearest, gasCost, payOfPosition, payOfRedemption } from "./gas";
+import { GAS_UNITS, PAID_UNITS, gasCost, payOfPosition, payOfRedemption } from "./gas";
 import {
   type Decision,
   type Decisions,
@@ -22,8 +22,9 @@ export function decide(view: MarketView, policy: Policy): Decisions {
   const absorb = decideAbsorb(view, policy);
   const absorbed = new Set(absorb.decisions.flatMap((one) => (one.kind === "absorb" ? one.owners : [])));
   const { buy, skips } = decideBuy(view, policy, absorbed);
-  const open = decideOpen(view, policy);
-  const inventory = decideInventory(view, policy);
+  const open = decideOpen(view, policy, absorbed);
+  // an open lane stops the sale of inventory
+  const inventory = open.decisions.length > 0 ? undefined : decideInventory(view, policy);
   return {
     decisions: [
       ...(buy === undefined ? [] : [buy]),
@@ -37,23 +38,23 @@ export function decide(view: MarketView, policy: Policy): Decisions {
 }
 
 /** Opens a closed lane with the witness that pays most: for pay, and what buying may bring. */
-export function decideOpen(view: MarketView, policy: Policy): Decisions {
-  const { market, unhealthy } = view;
-  const isWitness = ({ position }: PositionView): boolean => position.collateral > 0n;
-  const [first, ...others] = unhealthy.filter(isWitness);
+export function decideOpen(view: MarketView, policy: Policy, absorbed: ReadonlySet<string>): Decisions {
+  const { market } = view;
+  const unhealthy = view.unhealthy.filter(({ position }) => position.collateral > 0n && !absorbed.has(position.owner));
+  const [first, ...others] = unhealthy;
   if (view.lane.isOpen || first === undefined) return { decisions: [], skips: [] };
 
-  const payOf = (item: PositionView, terms: PayTerms): bigint => {
-    if (view.now < view.lane.paidAt + terms.parameters.interval) return 0n;
-    const owed = { collateral: item.position.collateral, debt: item.debt };
-    return valueOf(payOfPosition(terms, PAID_UNITS.open, market, view.priceE36, owed), view.priceE36);
+  const payOf = ({ position: { collateral }, debt }: PositionView): bigint => {
+    if (view.now < view.lane.paidAt + view.pay.parameters.interval) return 0n;
+    const pay = payOfPosition(view.pay, PAID_UNITS.open, market, view.priceE36, { collateral, debt });
+    return valueOf(pay, view.priceE36);
   };
   const [witness, pay] = others.reduce<[PositionView, bigint]>(
     (best, item) => {
-      const paid = payOf(item, view.pay);
+      const paid = payOf(item);
       return paid > best[1] ? [item, paid] : best;
     },
-    [first, payOf(first, view.pay)],
+    [first, payOf(first)],
   );
 
   const gas = gasCost(view.gas, GAS_UNITS.open);
@@ -66,8 +67,7 @@ export function decideOpen(view: MarketView, policy: Policy): Decisions {
   if (pay + gain <= gas && acceptable < gas) {
     return { decisions: [], skips: [{ market, owner: LANE, reason: "gas" }] };
   }
-  const worth = max(payOf(witness, dearest(view.pay)) + gain, acceptable);
-  return { decisions: [{ kind: "open", market, owner, worth }], skips: [] };
+  return { decisions: [{ kind: "open", market, owner, worth: max(pay + gain, acceptable) }], skips: [] };
 }
 
 /** Brings the rate up to date in a market where nothing else does. Nobody pays for it. */
@@ -83,10 +83,10 @@ export function decideFulfil(view: RedemptionView, policy: Policy): Decisions {
   const skips: Decisions["skips"] = [];
   const gas = gasCost(view.gas, GAS_UNITS.fulfil);
   for (const { controller, assets } of view.ready) {
-    const payOf = (terms: PayTerms): bigint => payOfRedemption(terms, PAID_UNITS.fulfil, assets);
+    const pay = payOfRedemption(view.pay, PAID_UNITS.fulfil, assets);
     const acceptable = loss(policy, assets);
-    if (!view.inTrouble && payOf(view.pay) > gas) {
-      decisions.push({ kind: "fulfil", controller, worth: max(payOf(dearest(view.pay)), acceptable) });
+    if (!view.inTrouble && pay > gas) {
+      decisions.push({ kind: "fulfil", controller, worth: max(pay, acceptable) });
     } else if (acceptable >= gas) {
       // where a market was not watched, the first call only observes
       decisions.push({ kind: "fulfil", controller, worth: acceptable });

@@ -37,15 +37,10 @@ export function gasCost({ wei, weiPriceE36 }: GasPrice, units: bigint): bigint {
 /** What keepers are paid, as of one block. */
 export interface PayTerms {
   parameters: PayParameters;
-  /** Base fee of the block, wei. */
+  /** Base fee of the block in which the work is done, wei. */
   baseFee: bigint;
   /** Loan asset for a wei by the house's oracle of the native coin, scaled by 1e36; 0 where it gives none. */
   nativePriceE36: bigint;
-}
-
-/** The terms at the highest base fee that the next block can have. */
-export function dearest(terms: PayTerms): PayTerms {
-  return { ...terms, baseFee: (terms.baseFee * 9n) / 8n };
 }
 
 function payInWei({ parameters, baseFee }: PayTerms, units: bigint): bigint {
