@@ -51,8 +51,9 @@ export async function deployOnce(
   name: string,
   args: unknown[],
   contract: NonNullable<DeployOptions["contract"]> = name,
+  libraries: NonNullable<DeployOptions["libraries"]> = {},
 ): Promise<string> {
-  const options = { from: await accountOf(hre, "deployer"), contract, args };
+  const options = { from: await accountOf(hre, "deployer"), contract, args, libraries };
   const existing = await hre.deployments.getOrNull(name);
   if (!existing) return (await hre.deployments.deploy(name, options)).address;
   if ((await hre.deployments.fetchIfDifferent(name, options)).differences) {

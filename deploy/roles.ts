@@ -12,6 +12,6 @@ export const ROLES = { ADMIN: 0n, GOVERNOR: 1n, GUARDIAN: 2n } as const;
 export const PRIVILEGES = [
   { contract: "Vault", role: "GOVERNOR", functions: ["setMarket", "setInterestShares", "withdrawReserves"] },
   { contract: "Vault", role: "GUARDIAN", functions: ["setBorrowPaused"] },
-  { contract: "AuctionHouse", role: "GOVERNOR", functions: ["setLane"] },
+  { contract: "AuctionHouse", role: "GOVERNOR", functions: ["setLane", "setPay"] },
   { contract: "LiquidityBuffer", role: "GOVERNOR", functions: ["setInventoryParameters", "setCooldown"] },
 ] as const;

@@ -10,6 +10,7 @@ export const hardhat: NetworkParameters = {
   chainId: 31_337,
   loanAsset: { token: "USDC", feed: { address: "UsdcUsdFeed", maxAge: 90_000 } },
   uniswapV3Factory: "UniswapV3Factory",
+  pay: { ...mainnet.pay, wrappedNative: "WETH", nativeFeed: { address: "EthUsdFeed", maxAge: 90_000 } },
   markets: mainnet.markets.map((market) => ({ ...market, collateral: `W${market.name}`, ...feedsOf(market) })),
 };
 

@@ -11,27 +11,27 @@ const lane = {
   minPremiumBps: 50,
   maxPremiumBps: 400,
   maxDiscountBps: 600,
+  firstDiscountBps: 150,
   targetLtvBps: 7885, // 0.95 · lltv
   absorbLtvBps: 9100,
   absorbDiscountBps: 300,
   liquidationFeeBps: 50,
   paceBps: 120,
-  stressPaceBps: 480,
-  absorbDelay: HOUR,
-  maxAuctionDuration: 4 * HOUR,
+  urgency: 4,
+  idleTime: 300,
   emaPeriod: HOUR / 2,
-  tip: "20",
-  chipBps: 2,
+  clearHours: 240,
 } satisfies Partial<MarketParameters["lane"]>;
 
 const inventory = {
-  slopePerMinuteBps: 50,
+  slopePerMinuteBps: 10,
   paceShareBps: 5000,
   premiumBps: 50,
   maxDiscountBps: 100,
   emaToleranceBps: 100,
   haircutBps: 500,
   maxHold: DAY,
+  biteTime: 1200,
 } satisfies Partial<MarketParameters["inventory"]>;
 
 const risk = { guardBoundBps: 300, maxLtvBps: 8000, lltvBps: 8300, minDebt: "500" };
@@ -61,6 +61,15 @@ export const mainnet: NetworkParameters = {
     perYearAtFullBps: 5000,
     reserveShareBps: 500,
     bufferShareBps: 1000,
+  },
+  pay: {
+    wrappedNative: "0xC02aaA39b223FE8D0A0e5C4F27eAD9083C756Cc2", // WETH
+    nativeFeed: { address: "0x5f4eC3Df9cbd43714FE2740f5E3616155c5b8419", maxAge: HOUR + LATE },
+    feeCapGwei: 2000,
+    tipGwei: 1,
+    marginBps: 2000,
+    capBps: 100,
+    interval: HOUR,
   },
   markets: [
     {

@@ -33,18 +33,16 @@ const lane = z.strictObject({
   minPremiumBps: bps,
   maxPremiumBps: bps,
   maxDiscountBps: bps,
+  firstDiscountBps: bps,
   targetLtvBps: bps,
   absorbLtvBps: bps,
   absorbDiscountBps: bps,
   liquidationFeeBps: bps,
   paceBps: bps,
-  stressPaceBps: bps,
-  absorbDelay: seconds,
-  maxAuctionDuration: seconds,
+  urgency: z.int().min(0).max(100),
+  idleTime: seconds,
   emaPeriod: seconds,
-  /** Of the loan asset. */
-  tip: amount,
-  chipBps: bps,
+  clearHours: z.int().min(1).max(8760),
   /** Of the collateral. */
   minRatePerHour: amount,
   maxRatePerHour: amount,
@@ -61,6 +59,21 @@ const inventory = z.strictObject({
   emaToleranceBps: bps,
   haircutBps: bps,
   maxHold: seconds,
+  /** Seconds. */
+  biteTime: z.int().min(0).max(86_400),
+});
+
+/** `IAuctionHouse.PayParameters`, which says what each means. */
+const pay = z.strictObject({
+  /** The chain's own coin as a token. */
+  wrappedNative: contract,
+  /** Of the coin, in USD if the loan asset has a feed, in the loan asset otherwise. */
+  nativeFeed: feed,
+  feeCapGwei: z.int().min(0).max(10_000),
+  tipGwei: z.number().min(0).max(100),
+  marginBps: bps,
+  capBps: z.int().min(0).max(100),
+  interval: seconds,
 });
 
 const market = z
@@ -95,6 +108,11 @@ const market = z
     );
     check(new Set(m.pools.map(({ fee }) => fee)).size === m.pools.length, ["pools"], "no two may have the same fee");
     check(m.maxLtvBps < m.lltvBps, ["maxLtvBps"], "must be under lltvBps");
+    check(
+      m.lane.firstDiscountBps <= m.lane.maxDiscountBps,
+      ["lane", "firstDiscountBps"],
+      "must be within maxDiscountBps",
+    );
     check(m.lane.targetLtvBps < m.lltvBps, ["lane", "targetLtvBps"], "must be under lltvBps");
     check(m.lane.absorbLtvBps > m.lltvBps, ["lane", "absorbLtvBps"], "must be over lltvBps");
     const taken = 2 * (m.lane.maxDiscountBps + m.lane.liquidationFeeBps);
@@ -122,6 +140,7 @@ const network = z
       reserveShareBps: bps,
       bufferShareBps: bps,
     }),
+    pay,
     markets: z.array(market).min(1).max(16),
   })
   .superRefine((n, context) => {

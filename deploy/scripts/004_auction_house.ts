@@ -2,9 +2,11 @@ import { type DeployFunction } from "hardhat-deploy/types";
 
 import { addressOf, deployOnce } from "../protocol";
 
-/** The lanes of all markets. */
+/** The lanes of all markets, and the library that checks what governance sets. */
 const script: DeployFunction = async (hre) => {
-  await deployOnce(hre, "AuctionHouse", [await addressOf(hre, "Vault"), await addressOf(hre, "AccessManager")]);
+  const libraries = { LaneSettings: await deployOnce(hre, "LaneSettings", []) };
+  const args = [await addressOf(hre, "Vault"), await addressOf(hre, "AccessManager")];
+  await deployOnce(hre, "AuctionHouse", args, "AuctionHouse", libraries);
 };
 script.tags = ["auctionHouse"];
 script.dependencies = ["vault"];

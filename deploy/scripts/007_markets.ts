@@ -24,7 +24,7 @@ const script: DeployFunction = async (hre) => {
     const limits = await limitsOf(hre, loanAsset.token, market);
     const isOpen = standing.debtCeiling !== 0n && !(await isDeployerAdmin(hre));
     const listed = isOpen ? limits : { ...limits, debtCeiling: 0n };
-    const lane = await laneOf(hre, loanAsset.token, market);
+    const lane = await laneOf(hre, market);
     const inventory = await inventoryOf(hre, market);
     const set = async (what: string, ...rest: SetArguments): Promise<void> =>
       setOnce(hre, `market ${market.name}: its ${what}`, ...rest);
@@ -43,12 +43,11 @@ export default script;
 
 type SetArguments = Parameters<typeof setOnce> extends [unknown, unknown, ...infer Rest] ? Rest : never;
 
-async function laneOf(hre: HardhatRuntimeEnvironment, loanAsset: string, market: MarketParameters) {
-  const { slopePerMinuteBps, tip, minRatePerHour, maxRatePerHour, ...same } = market.lane;
+async function laneOf(hre: HardhatRuntimeEnvironment, market: MarketParameters) {
+  const { slopePerMinuteBps, minRatePerHour, maxRatePerHour, ...same } = market.lane;
   return {
     ...same,
     slopeWad: slopeWad(slopePerMinuteBps),
-    tip: await unitsOf(hre, loanAsset, tip),
     minRatePerHour: await unitsOf(hre, market.collateral, minRatePerHour),
     maxRatePerHour: await unitsOf(hre, market.collateral, maxRatePerHour),
     depthOracle: await addressOf(hre, depthOracleOf(market)),

@@ -33,5 +33,5 @@ const script: DeployFunction = async (hre) => {
   await (await manager.multicall(calls)).wait();
 };
 script.tags = ["roles"];
-script.dependencies = ["markets", "periphery"];
+script.dependencies = ["markets", "pay", "periphery"];
 export default script;

@@ -21,7 +21,8 @@ function collectPool(value: string, before: Record<string, string> | undefined):
 
 const program = new Command("keeper")
   .description(
-    "Starts, buys, absorbs and cancels auctions of one Spillway vault, with no capital but gas. Reads its private key from\n" +
+    "Opens the lanes of one Spillway vault, buys from them, has the buffer absorb what is urgent, sells its inventory and\n" +
+      "fulfils redemptions, where that pays for its gas. Needs no capital but gas. Reads its private key from\n" +
       "KEEPER_PRIVATE_KEY. Every option can also stand in the config file, under its name in camelCase; docs/keeper.md\n" +
       "has them all. Amounts are in smallest units, fees in wei.",
   )
@@ -36,7 +37,8 @@ const program = new Command("keeper")
   .option("--wei-price-e36 <number>", "loan asset for a wei times 1e36, where there is no such market")
   .option("--profit-receiver <address>", "where profits go (default: the signer)")
   .option("--min-profit <amount>", "least profit of a buy after gas, in loan asset")
-  .option("--max-fee-per-gas <wei>", "never pay more for a unit of gas")
+  .option("--work-at-loss", "do also what nobody pays for, within maxLossBps")
+  .option("--max-fee-per-gas <wei>", "never pay more for a unit of gas (default: 10,000 gwei)")
   .option("--store <file>", "SQLite file that survives restarts (default: keeper.sqlite)")
   .option("--metrics-port <port>", "port of /metrics and /health on 127.0.0.1, 0 for none (default: 9464)")
   .option("--poll-interval <ms>", "milliseconds between looks for a new block (default: 1000)")

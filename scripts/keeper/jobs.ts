@@ -1,5 +1,5 @@
 import { SpillwayError } from "../errors";
-import { auctionHouseAbi, flashLiquidatorAbi } from "./chain/contracts";
+import { auctionHouseAbi, bufferAbi, flashLiquidatorAbi } from "./chain/contracts";
 import { PRICE_SCALE } from "./fixedPoint";
 import type { Job } from "./sender/Sender";
 import { type Decision, gasUnits } from "./strategy/view";
@@ -7,46 +7,58 @@ import { type Decision, gasUnits } from "./strategy/view";
 /** What a decision's transaction calls. Addresses checksummed. */
 export interface Targets {
   auctionHouse: string;
+  buffer: string;
   flashLiquidator: string;
   /** The pool that each collateral is sold on. */
   pools: ReadonlyMap<string, string>;
+  /** Who gets profits and pay. */
   profitReceiver: string;
 }
 
 /** Names what a decision is about: no two transactions with the same key are under way at once. */
 export function keyOf(decision: Decision): string {
-  return `${decision.kind}:${decision.market}${"owner" in decision ? `:${decision.owner}` : ""}`;
+  return `${decision.kind}:${decision.kind === "fulfil" ? decision.controller : decision.market}`;
 }
 
 /** The transaction that carries a decision out. @param weiPriceE36 Loan asset for a wei. */
 export function jobOf(decision: Decision, targets: Targets, weiPriceE36: bigint): Job {
-  const worth = decision.worth === undefined ? undefined : (decision.worth * PRICE_SCALE) / weiPriceE36;
+  const worth = (decision.worth * PRICE_SCALE) / weiPriceE36;
   return { key: keyOf(decision), kind: decision.kind, gas: gasUnits(decision), worth, ...callOf(decision, targets) };
 }
 
 function callOf(decision: Decision, targets: Targets): { to: string; data: string } {
-  const { market } = decision;
+  const { auctionHouse, buffer, profitReceiver } = targets;
+  const house = (name: string, ...args: unknown[]): { to: string; data: string } => ({
+    to: auctionHouse,
+    data: auctionHouseAbi.encodeFunctionData(name, args),
+  });
   switch (decision.kind) {
-    case "start":
-    case "absorb":
-    case "cancel":
-      return {
-        to: targets.auctionHouse,
-        data: auctionHouseAbi.encodeFunctionData(decision.kind, [market, decision.owner]),
-      };
+    case "open":
+      return house("open", decision.market, decision.owner, profitReceiver);
+    case "absorb": {
+      const { market, owners } = decision;
+      // on its own a position says why it is refused
+      if (owners.length === 1) return house("absorb", market, owners[0], profitReceiver);
+      return house("absorbMany", market, owners, profitReceiver);
+    }
     case "sync":
-      return { to: targets.auctionHouse, data: auctionHouseAbi.encodeFunctionData("sync", [market]) };
+      return house("sync", decision.market);
+    case "fulfil":
+      return { to: buffer, data: bufferAbi.encodeFunctionData("fulfil", [decision.controller, profitReceiver]) };
     case "buy":
-      return sale("liquidate", decision.orders);
+      return sale("liquidate", decision, decision.orders);
     case "buyInventory":
-      return sale("liquidateInventory", decision.amount);
+      return sale("liquidateInventory", decision, decision.amount);
   }
 
-  function sale(name: string, what: unknown): { to: string; data: string } {
+  function sale(
+    name: string,
+    { market, minProfit }: { market: string; minProfit: bigint },
+    what: unknown,
+  ): { to: string; data: string } {
     const pool = targets.pools.get(market);
     if (pool === undefined) throw new SpillwayError("INTERNAL", `No pool is known for ${market}.`);
-    const { minProfit } = decision as Extract<Decision, { minProfit: bigint }>;
-    const args = [pool, market, what, minProfit, targets.profitReceiver];
+    const args = [pool, market, what, minProfit, profitReceiver];
     return { to: targets.flashLiquidator, data: flashLiquidatorAbi.encodeFunctionData(name, args) };
   }
 }

@@ -1,28 +1,33 @@
+import { ZeroAddress } from "ethers";
 import type { Logger } from "pino";
+
+import { SpillwayError } from "../errors";
 
 import { Follower } from "./book/Follower";
 import type { KeeperEvent } from "./book/events";
 import type { Position } from "./book/position";
 import type { Block } from "./chain/block";
-import { readVault } from "./chain/contracts";
-import { MarketReader, type MarketState, type ProtocolAddresses } from "./chain/MarketReader";
+import { type PayParameters, readAuctionHouse, readBuffer, readOracle, readVault } from "./chain/contracts";
+import { type Glance, MarketReader, type ProtocolAddresses } from "./chain/MarketReader";
 import { Reads } from "./chain/Reads";
 import type { Rpc } from "./chain/rpc";
 import type { Coordination } from "./coordination/Coordination";
+import { INDEX_SCALE, bpsToWad, min } from "./fixedPoint";
 import { jobOf } from "./jobs";
 import type { Metrics } from "./metrics/Metrics";
-import { MissedAuctions } from "./MissedAuctions";
+import { Missed } from "./Missed";
 import { type Job, type Outcome, Sender, type SenderConfig, type Signer } from "./sender/Sender";
+import { nextBaseFee } from "./sender/fees";
 import type { Store } from "./store/Store";
-import { decide } from "./strategy/decide";
-import type { Decision, MarketView, Policy } from "./strategy/view";
+import { decide, decideFulfil } from "./strategy/decide";
+import type { PayTerms } from "./strategy/gas";
+import { type Decision, type MarketView, type Policy, type RedemptionView, viewPosition } from "./strategy/view";
 import { UniswapV3Venue } from "./venues/UniswapV3Venue";
-import type { VenueQuote } from "./venues/Venue";
 
 /** What a keeper has to know. Addresses checksummed. */
 export interface KeeperConfig {
   addresses: ProtocolAddresses & { flashLiquidator: string };
-  /** The Uniswap v3 pool that each collateral is sold on. One without a pool is started and absorbed, but not bought. */
+  /** The Uniswap v3 pool that each collateral is sold on. One without a pool is not bought. */
   pools: ReadonlyMap<string, string>;
   /** The block in which the vault was deployed, or one before it. */
   fromBlock: number;
@@ -60,14 +65,15 @@ export interface Action {
   hash: string;
 }
 
-/** A block's markets, and what a wei is worth in loan asset, scaled by 1e36, where that is known. */
+/** What a block's decisions rest on, and what a wei is worth in loan asset, scaled by 1e36, where that is known. */
 interface Observed {
   views: MarketView[];
+  redemptions: RedemptionView;
   weiPriceE36: bigint | undefined;
 }
 
-/** How often the depth of a quiet market is looked at, in blocks. */
-const DEPTH_BLOCKS = 10;
+/** The most requests that are looked at in one block. */
+const REQUESTS = 4;
 /** How many positions one check reads; nodes take up to a thousand calls a batch. */
 const CHECKED_POSITIONS = 200;
 /** The most blocks for which a job that keeps failing is left alone. */
@@ -80,11 +86,12 @@ const LONGEST_REST = 32;
 export class Keeper {
   private readonly follower: Follower;
   private readonly sender: Sender;
-  private readonly missed: MissedAuctions;
+  private readonly missed: Missed;
   private readonly markets: MarketReader[] = [];
   /** Jobs that failed their simulation: how often in a row, and the block before which they aren't tried again. */
   private readonly resting = new Map<string, { failures: number; until: number }>();
   private weiPriceE36: bigint | undefined;
+  private pay: PayParameters | undefined;
   private isOpen = false;
   private checkedTo = 0;
 
@@ -92,7 +99,7 @@ export class Keeper {
     const { rpc, config, signer, store, metrics } = deps;
     this.follower = new Follower(rpc, { ...config, ...config.addresses });
     this.sender = new Sender(rpc, signer, config.sender, store);
-    this.missed = new MissedAuctions(store, metrics);
+    this.missed = new Missed(store, metrics);
   }
 
   /**
@@ -149,7 +156,9 @@ export class Keeper {
     const reads = new Reads(block.number);
     const collaterals = reads.call(readVault.markets(addresses.vault));
     const asset = reads.call(readVault.asset(addresses.vault));
+    const pay = reads.call(readAuctionHouse.payParameters(addresses.auctionHouse));
     await reads.send(rpc);
+    this.pay = pay.value();
     for (const collateral of collaterals.value()) {
       if (this.markets.some((market) => market.collateral === collateral)) continue;
       const pool = pools.get(collateral);
@@ -163,89 +172,151 @@ export class Keeper {
 
   /** Brings the book up to `block` and reads the markets at it: one round trip, and one more where there is work. */
   private async observe(block: Block): Promise<Observed> {
-    const { rpc, config, metrics } = this.deps;
-    const { book } = this.follower;
+    const { rpc, config } = this.deps;
     const reads = new Reads(block.number);
     const readEvents = this.follower.read(reads, block);
     const readOutcomes = this.sender.read(reads);
     const index = reads.call(readVault.indexE27(config.addresses.vault));
-    const states = this.markets.map((market) => ({
-      market,
-      state: market.read(reads, this.needsDepth(market, block)),
-    }));
+    const glances = this.markets.map((market) => ({ market, glance: market.glance(reads) }));
+    const nativeOracle = this.pay?.nativeOracle ?? ZeroAddress;
+    const nativePrice = nativeOracle === ZeroAddress ? undefined : reads.call(readOracle.priceE36(nativeOracle));
     await reads.send(rpc);
 
     await this.digest(readEvents(), block);
     await this.settle(readOutcomes(), block);
-    const indexE27 = index.value();
-    const known: { market: MarketReader; state: MarketState }[] = [];
-    for (const { market, state: readState } of states) {
-      const state = readState();
-      if (state === undefined) this.missed.explainAll(book.inAuction(market.collateral), "price-unavailable");
-      else known.push({ market, state });
-    }
+    const known = glances.flatMap(({ market, glance: read }) => {
+      const glance = read();
+      if (glance === undefined) this.missed.explainAll(market.collateral, "price-unavailable");
+      return glance === undefined ? [] : [{ market, glance }];
+    });
     const weiPriceE36 = this.weiPrice(known);
+    // what is worth it at the next block's highest base fee is so at any
+    const baseFee = nextBaseFee(block.baseFeePerGas);
+    const gas = { wei: baseFee + config.sender.limits.priorityFee, weiPriceE36: weiPriceE36 ?? 0n };
+    const pay = this.payTerms(baseFee, nativePrice?.valueOrNone() ?? 0n);
 
     const more = new Reads(block.number);
-    const busy = known.map(({ market, state }) => {
-      const { collateral } = market;
-      const readAuctions = this.follower.readAuctions(more, block, collateral);
-      const unhealthy = book.unhealthy(collateral, indexE27, state.priceE36, market.lltvBps);
-      const isBusy = unhealthy.length > 0 || book.inAuction(collateral).length > 0 || state.inventory.amount > 0n;
-      return { market, state, readAuctions, readQuote: isBusy ? market.venue?.read(more) : undefined };
-    });
+    const views = known.map(({ market, glance }) => this.readMarket(more, market, glance, index.value()));
+    const redemptions = this.readRequests(more, block);
     await more.send(rpc);
-    const views = busy.map(({ market, state, readAuctions, readQuote }) => {
-      const { collateral } = market;
-      readAuctions();
-      const quote: VenueQuote | undefined = readQuote?.();
-      const unhealthy = book.unhealthy(collateral, indexE27, state.priceE36, market.lltvBps);
-      const inAuction = book.inAuction(collateral);
-      metrics.unhealthy.set({ market: collateral }, unhealthy.length);
-      metrics.auctions.set({ market: collateral }, inAuction.length);
-      const gas = { wei: this.sender.expectedPrice(block), weiPriceE36: weiPriceE36 ?? 0n };
-      return market.view(state, { unhealthy, inAuction }, indexE27, quote, gas, block.timestamp);
-    });
-    return { views, weiPriceE36 };
+    return {
+      views: views.flatMap((view) => view({ now: block.timestamp, gas, pay }) ?? []),
+      redemptions: { ...redemptions(), gas, pay },
+      weiPriceE36,
+    };
   }
 
-  /** Depth is read while auctions run, when a slower rate matters, and otherwise now and then for the regular sync. */
-  private needsDepth({ collateral }: MarketReader, block: Block): boolean {
-    if (this.deps.config.policy.syncInterval === 0n) return false;
-    return block.number % DEPTH_BLOCKS === 0 || this.follower.book.inAuction(collateral).length > 0;
+  private payTerms(baseFee: bigint, nativePriceE36: bigint): PayTerms {
+    if (this.pay === undefined) throw new SpillwayError("INTERNAL", "The keeper is not open.");
+    return { parameters: this.pay, baseFee, nativePriceE36 };
+  }
+
+  /**
+   * Adds to a batch what decisions about a market need, if there is anything to decide.
+   * @returns Call it once the batch was sent. Undefined where there is nothing to do.
+   */
+  private readMarket(
+    reads: Reads,
+    market: MarketReader,
+    glance: Glance,
+    indexE27: bigint,
+  ): (around: Pick<MarketView, "now" | "gas" | "pay">) => MarketView | undefined {
+    const { metrics, config } = this.deps;
+    const { book } = this.follower;
+    const { collateral } = market;
+    const { priceE36 } = glance;
+    const unhealthy = book
+      .unhealthy(collateral, indexE27, priceE36, market.lltvBps)
+      .map((position) => viewPosition(position, indexE27, priceE36));
+    metrics.unhealthy.set({ market: collateral }, unhealthy.length);
+    this.missed.keep(collateral, new Set(unhealthy.map(({ position }) => position.owner)));
+    const sells = glance.inventory.amount > 0n;
+    if (unhealthy.length === 0 && !sells && !config.policy.workAtLoss) return () => undefined;
+
+    const absorbs = unhealthy.some(({ ltvWad }) => ltvWad >= bpsToWad(market.absorbLtvBps));
+    const readState = market.read(reads, { absorbs, sells });
+    const readQuote = unhealthy.length > 0 || sells ? market.venue?.read(reads) : undefined;
+    return (around) => {
+      const state = readState();
+      const quote = readQuote?.();
+      if (state === undefined) {
+        this.missed.explainAll(collateral, "price-unavailable");
+        return undefined;
+      }
+      metrics.lanesOpen.set({ market: collateral }, state.lane.isOpen ? 1 : 0);
+      const debt = (book.debtShares(collateral) * indexE27) / INDEX_SCALE;
+      return market.view(glance, state, { ...around, unhealthy, debt, quote });
+    };
+  }
+
+  /**
+   * Adds to a batch the requests whose cooldown may be over, a few at a time.
+   * @returns Call it once the batch was sent.
+   */
+  private readRequests(reads: Reads, block: Block): () => Pick<RedemptionView, "ready" | "inTrouble"> {
+    const { buffer } = this.deps.config.addresses;
+    const { requests } = this.follower;
+    const due = requests.due(block.timestamp, REQUESTS).map((controller) => ({
+      controller,
+      shares: reads.call(readBuffer.pending(buffer, controller)),
+      readyAt: reads.call(readBuffer.readyAt(buffer, controller)),
+    }));
+    if (due.length === 0) return () => ({ ready: [], inTrouble: false });
+    const cash = reads.call(readBuffer.cash(buffer));
+    const assets = reads.call(readBuffer.totalAssets(buffer));
+    const supply = reads.call(readBuffer.totalSupply(buffer));
+    const trouble = reads.call(readBuffer.marketInTrouble(buffer));
+    return () => {
+      for (const { controller, shares, readyAt } of due) {
+        requests.note(controller, shares.value(), readyAt.value(), block.number);
+      }
+      const ready = due
+        .filter(({ shares, readyAt }) => shares.value() > 0n && readyAt.value() <= block.timestamp)
+        .map(({ controller, shares }) => ({
+          controller,
+          assets: min((shares.value() * assets.value()) / supply.value(), cash.value()),
+        }));
+      return { ready, inTrouble: trouble.value() !== ZeroAddress };
+    };
   }
 
   /** Notes what others did, and reads the settings again that governance has changed. */
   private async digest(events: readonly KeeperEvent[], block: Block): Promise<void> {
     const stale = new Set<string>();
+    let payIsStale = false;
     for (const event of events) {
-      if (event.kind === "parameters") stale.add(event.market);
+      if (event.kind === "marketSet") stale.add(event.market);
+      else if (event.kind === "paySet") payIsStale = true;
       else if (!this.sender.isOwn(event.transaction)) this.missed.note(event);
     }
     for (const market of this.markets) {
       if (stale.has(market.collateral)) await market.refresh(this.deps.rpc, block);
     }
     // a market that is new here was listed just now; its state comes with the next block
-    if (stale.size > 0) await this.openMarkets(block);
+    if (stale.size > 0 || payIsStale) await this.openMarkets(block);
   }
 
-  private weiPrice(known: readonly { market: MarketReader; state: MarketState }[]): bigint | undefined {
+  private weiPrice(known: readonly { market: MarketReader; glance: Glance }[]): bigint | undefined {
     const { weiPrice } = this.deps.config;
     if ("fixedE36" in weiPrice) return weiPrice.fixedE36;
     const found = known.find(({ market }) => market.collateral === weiPrice.market);
     // a price of a while ago is good enough for gas
-    if (found !== undefined) this.weiPriceE36 = found.state.priceE36;
+    if (found !== undefined) this.weiPriceE36 = found.glance.priceE36;
     return this.weiPriceE36;
   }
 
   // ---------------------------------------------------------------------------------------------------- act
 
-  private async act({ views, weiPriceE36 }: Observed, block: Block, observeOnly: boolean): Promise<Action[]> {
+  private async act(
+    { views, redemptions, weiPriceE36 }: Observed,
+    block: Block,
+    observeOnly: boolean,
+  ): Promise<Action[]> {
     const { config, coordination, log } = this.deps;
     if (weiPriceE36 === undefined) return [];
     const wanted: { decision: Decision; job: Job }[] = [];
-    for (const view of views) {
-      const { decisions, skips } = decide(view, config.policy);
+    const decided = [...views.map((view) => decide(view, config.policy)), decideFulfil(redemptions, config.policy)];
+    for (const { decisions, skips } of decided) {
       for (const { market, owner, reason } of skips) this.missed.explain(market, owner, reason);
       for (const decision of decisions) {
         const targets = { ...config, ...config.addresses };
@@ -271,7 +342,7 @@ export class Keeper {
       this.rest(job, block);
       const decision = claimed.get(job);
       if (decision !== undefined) this.missed.explainDecision(decision, reason);
-      this.deps.metrics.refused.inc({ kind: job.kind, reason: MissedAuctions.label(reason) });
+      this.deps.metrics.refused.inc({ kind: job.kind, reason: Missed.label(reason) });
       log.info({ block: block.number, job: job.key, reason }, "not sent");
     }
     const actions: Action[] = [];

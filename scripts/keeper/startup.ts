@@ -68,13 +68,9 @@ export async function connect(settings: Settings, rpc: Rpc, wallet: Wallet): Pro
     policy: {
       minProfit: settings.minProfit,
       maxOrders: settings.maxOrders,
-      startAtLoss: settings.startAtLoss,
-      absorbAtLoss: settings.absorbAtLoss,
+      workAtLoss: settings.workAtLoss,
       maxLossBps: BigInt(settings.maxLossBps),
-      cancelHealthy: settings.cancelHealthy,
-      cancelMarginBps: settings.cancelMarginBps,
       buyInventory: settings.buyInventory,
-      syncInterval: BigInt(settings.syncInterval),
     },
     sender: {
       chainId: settings.chainId,

@@ -13,13 +13,11 @@ export interface PositionChange {
   collateral?: bigint;
   /** Added to its debt shares; negative when they fell. */
   debtShares?: bigint;
-  auction?: "started" | "ended";
 }
 
 interface MarketBook {
   heap: PositionHeap;
   positions: Map<string, Position>;
-  inAuction: Map<string, Position>;
   debtShares: bigint;
 }
 
@@ -39,47 +37,25 @@ export class Book {
   /** Applies one event of block `block`. Blocks come in rising order. */
   apply(change: PositionChange, block: number): Position {
     const before = this.position(change.market, change.owner);
-    const started = { startedAt: 0n, premiumWad: 0n };
     const after = {
       ...before,
       collateral: before.collateral + (change.collateral ?? 0n),
       debtShares: before.debtShares + (change.debtShares ?? 0n),
-      auction:
-        change.auction === "ended"
-          ? undefined
-          : change.auction === "started"
-            ? (before.auction ?? started)
-            : before.auction,
     };
-    this.replace(after, block);
-    return after;
-  }
-
-  /** Sets a position to what was read from the chain at `block`. */
-  replace(position: Position, block: number): void {
-    const before = this.position(position.market, position.owner);
     let changed = this.undo.get(block);
     if (changed === undefined) {
       this.undo.set(block, (changed = new Map<string, Position>()));
       for (const old of this.undo.keys()) if (old <= block - UNDO_BLOCKS) this.undo.delete(old);
     }
-    const key = `${position.market}:${position.owner}`;
+    const key = `${change.market}:${change.owner}`;
     if (!changed.has(key)) changed.set(key, before);
-    this.put(position, before);
+    this.put(after, before);
+    return after;
   }
 
   /** The position, empty if it is not known. */
   position(market: string, owner: string): Position {
-    return (
-      this.markets.get(market)?.positions.get(owner) ?? {
-        market,
-        owner,
-        collateral: 0n,
-        debtShares: 0n,
-        riskAt: 0n,
-        bountyAt: 0n,
-      }
-    );
+    return this.markets.get(market)?.positions.get(owner) ?? { market, owner, collateral: 0n, debtShares: 0n };
   }
 
   /** Positions above `lltvBps` at this price, riskiest first, ties by owner. O(log n + hits), and the hits' sorting. */
@@ -90,11 +66,6 @@ export class Book {
       .get(market)
       ?.heap.fromTop(({ debtShares, collateral }) => debtShares * perShare > collateral * perCollateral);
     return (hits ?? []).sort(byRisk);
-  }
-
-  /** Positions in auction, in the order of their owners. */
-  inAuction(market: string): Position[] {
-    return [...(this.markets.get(market)?.inAuction.values() ?? [])].sort((a, b) => (a.owner < b.owner ? -1 : 1));
   }
 
   /** The sum of a market's debt shares, to be held against what the vault says it is. */
@@ -136,15 +107,13 @@ export class Book {
   private put(position: Position, before: Position): void {
     let market = this.markets.get(position.market);
     if (market === undefined) {
-      market = { heap: new PositionHeap(), positions: new Map(), inAuction: new Map(), debtShares: 0n };
+      market = { heap: new PositionHeap(), positions: new Map(), debtShares: 0n };
       this.markets.set(position.market, market);
     }
     market.debtShares += position.debtShares - before.debtShares;
-    if (position.auction === undefined) market.inAuction.delete(position.owner);
-    else market.inAuction.set(position.owner, position);
     if (position.debtShares > 0n) market.heap.set(position);
     else market.heap.delete(position.owner);
-    if (position.collateral === 0n && position.debtShares === 0n && position.auction === undefined) {
+    if (position.collateral === 0n && position.debtShares === 0n) {
       market.positions.delete(position.owner);
     } else {
       market.positions.set(position.owner, position);

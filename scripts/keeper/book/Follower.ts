@@ -1,10 +1,10 @@
 import { type Block, parseBlock, readBlock } from "../chain/block";
-import { readAuctionHouse, readVault } from "../chain/contracts";
 import { type Reads } from "../chain/Reads";
 import { type Rpc, toHex, unwrap } from "../chain/rpc";
 import type { Checkpoint } from "../store/Store";
 import { Book, UNDO_BLOCKS } from "./Book";
 import { type KeeperEvent, logsRequest, parseLogs } from "./events";
+import { Requests } from "./Requests";
 
 /** Whom a follower watches. Addresses checksummed. */
 export interface Watched {
@@ -17,14 +17,13 @@ export interface Watched {
   logChunk: number;
 }
 
-/** Keeps a book in step with the chain: its events, its reorganisations, and its own word on auctions and sums. */
+/** Keeps a book, and the underwriters' requests, in step with the chain: its events and its reorganisations. */
 export class Follower {
   readonly book = new Book();
+  readonly requests = new Requests();
   /** Hashes of the blocks up to which events were applied, in rising order. */
   private readonly hashes = new Map<number, string>();
   private head: number | undefined;
-  /** Owners whose positions changed since their auctions were last read, per market. */
-  private readonly stale = new Map<string, Set<string>>();
 
   constructor(
     private readonly rpc: Rpc,
@@ -37,6 +36,7 @@ export class Follower {
     const { hash } = await readBlock(this.rpc, checkpoint.block);
     if (hash !== checkpoint.hash) return false;
     this.book.load(checkpoint.positions);
+    for (const controller of checkpoint.controllers) this.requests.add(controller, checkpoint.block);
     this.moveTo({ number: checkpoint.block, hash });
     return true;
   }
@@ -45,7 +45,7 @@ export class Follower {
   checkpoint(): Checkpoint | undefined {
     const hash = this.head === undefined ? undefined : this.hashes.get(this.head);
     if (this.head === undefined || hash === undefined) return undefined;
-    return { block: this.head, hash, positions: this.book.positions() };
+    return { block: this.head, hash, positions: this.book.positions(), controllers: this.requests.controllers() };
   }
 
   /**
@@ -70,6 +70,7 @@ export class Follower {
     if (common !== undefined && this.book.undoTo(common, this.head)) {
       for (const number of this.hashes.keys()) if (number > common) this.hashes.delete(number);
       this.head = common;
+      this.requests.recheck();
     } else this.restart();
     return true;
   }
@@ -77,8 +78,8 @@ export class Follower {
   /** Forgets everything, so that the next block reads it all again. */
   restart(): void {
     this.book.clear();
+    this.requests.clear();
     this.hashes.clear();
-    this.stale.clear();
     this.head = undefined;
   }
 
@@ -111,41 +112,16 @@ export class Follower {
     };
   }
 
-  /**
-   * Adds to a batch what the chain holds of the auctions of a market that have changed since they were last read.
-   * @returns Call it once the batch was sent: it puts that into the book.
-   */
-  readAuctions(reads: Reads, block: Block, market: string): () => void {
-    const { vault, auctionHouse } = this.watched;
-    const changed = this.stale.get(market) ?? new Set();
-    const stale = this.book
-      .inAuction(market)
-      .filter(({ owner, auction }) => changed.has(owner) || auction?.startedAt === 0n)
-      .map(({ owner }) => ({
-        owner,
-        auction: reads.call(readAuctionHouse.auction(auctionHouse, market, owner)),
-        position: reads.call(readVault.position(vault, market, owner)),
-      }));
-    return () => {
-      for (const { owner, auction, position } of stale) {
-        const { bountyAt, ...rest } = auction.value();
-        const auctionNow = rest.startedAt === 0n ? undefined : rest;
-        this.book.replace({ market, owner, ...position.value(), bountyAt, auction: auctionNow }, block.number);
-      }
-      this.stale.delete(market);
-    };
-  }
-
   private get addresses(): string[] {
     return [this.watched.vault, this.watched.auctionHouse, this.watched.buffer];
   }
 
   private applyAll(events: readonly KeeperEvent[]): void {
     for (const event of events) {
-      if (event.kind !== "position") continue;
-      const { market, owner } = event.change;
-      this.book.apply(event.change, event.block);
-      this.stale.set(market, (this.stale.get(market) ?? new Set()).add(owner));
+      if (event.kind === "position") this.book.apply(event.change, event.block);
+      else if (event.kind === "redeemRequested") this.requests.add(event.controller, event.block);
+      // a part of it may wait on
+      else if (event.kind === "fulfil") this.requests.add(event.owner, event.block);
     }
   }
 

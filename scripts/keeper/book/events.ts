@@ -7,13 +7,34 @@ import { type RpcRequest, toHex } from "../chain/rpc";
 import type { PositionChange } from "./Book";
 
 /** What one log means to the keeper. */
-export type KeeperEvent = { block: number; transaction: string; market: string } & (
-  | { kind: "position"; change: PositionChange }
-  | { kind: "bought"; owner: string; buyer: string; amount: bigint; cost: bigint }
-  | { kind: "absorbed"; owner: string; keeper: string; amount: bigint; cost: bigint }
-  | { kind: "inventorySold"; buyer: string; amount: bigint; cost: bigint }
-  | { kind: "parameters" }
-);
+export type KeeperEvent = Place &
+  (
+    | { kind: "position"; change: PositionChange }
+    | Taken
+    | { kind: "redeemRequested"; controller: string }
+    | { kind: "marketSet"; market: string }
+    | { kind: "paySet" }
+  );
+
+/** Where a log was. */
+interface Place {
+  block: number;
+  transaction: string;
+}
+
+/** Work that somebody did. */
+export interface Taken {
+  kind: "open" | "buy" | "absorb" | "buyInventory" | "fulfil";
+  /** Empty for a request, which is of no market. */
+  market: string;
+  /** Whose position or request; the buyer for inventory. */
+  owner: string;
+  taker: string;
+  /** Collateral that it moved, or was paid for an `open`; shares of a request. */
+  amount: bigint;
+  /** Loan asset. */
+  cost: bigint;
+}
 
 const logSchema = z.array(
   z.object({
@@ -25,11 +46,6 @@ const logSchema = z.array(
   }),
 );
 
-/** Where a log was. */
-interface Place {
-  block: number;
-  transaction: string;
-}
 type Make = (args: Result, place: Place) => KeeperEvent;
 
 const str = (args: Result, name: string): string => args.getValue(name) as string;
@@ -38,11 +54,18 @@ const num = (args: Result, name: string): bigint => args.getValue(name) as bigin
 function position(change: (args: Result) => Omit<PositionChange, "market" | "owner">): Make {
   return (args, place) => {
     const market = str(args, "collateral");
-    return { kind: "position", ...place, market, change: { market, owner: str(args, "owner"), ...change(args) } };
+    return { kind: "position", ...place, change: { market, owner: str(args, "owner"), ...change(args) } };
   };
 }
 
-const parameters: Make = (args, place) => ({ kind: "parameters", ...place, market: str(args, "collateral") });
+function taken(kind: Taken["kind"], owner: string, taker: string, amount: string, cost?: string): Make {
+  return (args, place) => ({
+    ...{ kind, ...place, market: str(args, "collateral"), owner: str(args, owner), taker: str(args, taker) },
+    ...{ amount: num(args, amount), cost: cost === undefined ? 0n : num(args, cost) },
+  });
+}
+
+const marketSet: Make = (args, place) => ({ kind: "marketSet", ...place, market: str(args, "collateral") });
 
 const makers: [Interface, Record<string, Make>][] = [
   [
@@ -54,48 +77,30 @@ const makers: [Interface, Record<string, Make>][] = [
       Repaid: position((a) => ({ debtShares: -num(a, "debtShares") })),
       Settled: position((a) => ({ collateral: -num(a, "amount"), debtShares: -num(a, "debtShares") })),
       WrittenOff: position((a) => ({ debtShares: -num(a, "debtShares") })),
-      BountyPaid: position((a) => ({ collateral: -num(a, "amount") })),
-      MarketSet: parameters,
+      Paid: position((a) => ({ collateral: -num(a, "amount") })),
+      MarketSet: marketSet,
     },
   ],
   [
     auctionHouseAbi,
     {
-      AuctionStarted: position(() => ({ auction: "started" })),
-      AuctionEnded: position(() => ({ auction: "ended" })),
-      Bought: (a, place) => ({
-        kind: "bought",
-        ...place,
-        market: str(a, "collateral"),
-        owner: str(a, "owner"),
-        buyer: str(a, "buyer"),
-        amount: num(a, "amount"),
-        cost: num(a, "cost"),
-      }),
-      Absorbed: (a, place) => ({
-        kind: "absorbed",
-        ...place,
-        market: str(a, "collateral"),
-        owner: str(a, "owner"),
-        keeper: str(a, "keeper"),
-        amount: num(a, "amount"),
-        cost: num(a, "cost"),
-      }),
-      LaneSet: parameters,
+      LaneOpened: taken("open", "owner", "keeper", "pay"),
+      Bought: taken("buy", "owner", "buyer", "amount", "cost"),
+      Absorbed: taken("absorb", "owner", "keeper", "amount", "cost"),
+      LaneSet: marketSet,
+      PaySet: (_, place) => ({ kind: "paySet", ...place }),
     },
   ],
   [
     bufferAbi,
     {
-      InventorySold: (a, place) => ({
-        kind: "inventorySold",
-        ...place,
-        market: str(a, "collateral"),
-        buyer: str(a, "buyer"),
-        amount: num(a, "amount"),
-        cost: num(a, "cost"),
+      InventorySold: taken("buyInventory", "buyer", "buyer", "amount", "cost"),
+      InventoryParametersSet: marketSet,
+      RedeemRequest: (a, place) => ({ kind: "redeemRequested", ...place, controller: str(a, "controller") }),
+      RedeemFulfilled: (a, place) => ({
+        ...{ kind: "fulfil", ...place, market: "", owner: str(a, "controller"), taker: str(a, "keeper") },
+        ...{ amount: num(a, "shares"), cost: num(a, "assets") },
       }),
-      InventoryParametersSet: parameters,
     },
   ],
 ];

@@ -1,11 +1,5 @@
 import { INDEX_SCALE, PRICE_SCALE, WAD, ceilDiv } from "../fixedPoint";
 
-/** The auction of a position as the auction house holds it, without what binds only within a block. Times in seconds, the rest in Wad. */
-export interface Auction {
-  startedAt: bigint;
-  premiumWad: bigint;
-}
-
 /** One borrower in one market. Never changed in place: a change makes a new one. Addresses are checksummed. */
 export interface Position {
   readonly market: string;
@@ -13,11 +7,6 @@ export interface Position {
   /** In the collateral's smallest units. */
   readonly collateral: bigint;
   readonly debtShares: bigint;
-  /** When its owner last borrowed or withdrew, seconds. Kept for positions in auction only; 0 otherwise. */
-  readonly riskAt: bigint;
-  /** When a bounty was last paid for it, seconds; 0 if never or unknown. */
-  readonly bountyAt: bigint;
-  readonly auction?: Auction | undefined;
 }
 
 /** What the position owes in loan asset, rounded up. */

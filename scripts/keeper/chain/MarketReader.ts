@@ -1,7 +1,5 @@
-import type { Position } from "../book/position";
-import type { GasPrice, MarketView } from "../strategy/view";
-import { viewPosition } from "../strategy/view";
-import type { Venue, VenueQuote } from "../venues/Venue";
+import type { MarketView } from "../strategy/view";
+import type { Venue } from "../venues/Venue";
 import type { Block } from "./block";
 import {
   type Inventory,
@@ -14,7 +12,7 @@ import {
   readOracle,
   readVault,
 } from "./contracts";
-import { type Answer, Reads } from "./Reads";
+import { Reads } from "./Reads";
 import type { Rpc } from "./rpc";
 
 /** Where the protocol is. Addresses checksummed. */
@@ -31,20 +29,22 @@ interface Settings {
   inventoryParameters: InventoryParameters;
 }
 
-/** What moves with every block. */
-export interface MarketState {
+/** What is read of a market at every block. */
+export interface Glance {
   priceE36: bigint;
-  lane: Lane;
-  capacity: { cash: bigint; room: bigint };
   inventory: Inventory;
-  depth: bigint | undefined;
-  emaE36: bigint;
+}
+
+/** What is read where there is something to do. */
+export interface MarketState {
+  lane: Lane;
+  borrowPriceE36: bigint | undefined;
+  capacity: { cash: bigint; room: bigint };
+  isForSale: boolean;
 }
 
 /** Reads one market. */
 export class MarketReader {
-  private inventoryHeld = true;
-
   private constructor(
     readonly collateral: string,
     readonly venue: Venue | undefined,
@@ -68,34 +68,38 @@ export class MarketReader {
   }
 
   /**
-   * Adds the market's state to a block's batch.
-   * @param withDepth Also reads the venue's depth, which takes more gas than the rest.
+   * Adds price and inventory to a block's batch.
    * @returns Call it once the batch was sent. Undefined where the oracle gives no price.
    */
-  read(reads: Reads, withDepth: boolean): () => MarketState | undefined {
-    const { auctionHouse, buffer } = this.addresses;
-    const { market, parameters } = this.settings;
-    const price = reads.call(readOracle.priceE36(market.oracle));
-    const lane = reads.call(readAuctionHouse.lane(auctionHouse, this.collateral));
-    const capacity = reads.call(readBuffer.capacity(buffer, this.collateral));
-    const inventory = reads.call(readBuffer.inventory(buffer, this.collateral));
-    const depth = withDepth ? reads.call(readOracle.depth(parameters.depthOracle)) : undefined;
-    const ema: Answer<bigint> | undefined = this.inventoryHeld
-      ? reads.call(readAuctionHouse.ema(auctionHouse, this.collateral))
-      : undefined;
+  glance(reads: Reads): () => Glance | undefined {
+    const price = reads.call(readOracle.priceE36(this.settings.market.oracle));
+    const inventory = reads.call(readBuffer.inventory(this.addresses.buffer, this.collateral));
     return () => {
       const priceE36 = price.valueOrNone();
-      const held = inventory.value();
-      this.inventoryHeld = held.amount > 0n;
-      if (priceE36 === undefined) return undefined;
+      return priceE36 === undefined ? undefined : { priceE36, inventory: inventory.value() };
+    };
+  }
+
+  /**
+   * Adds the rest to a second batch.
+   * @param options.absorbs Also reads the price for borrowing, by which the buffer pays while the guard says diverged.
+   * @returns Call it once the batch was sent. Undefined where no lane is set, or its guard doesn't answer.
+   */
+  read(reads: Reads, { absorbs, sells }: { absorbs: boolean; sells: boolean }): () => MarketState | undefined {
+    const { auctionHouse, buffer } = this.addresses;
+    const state = reads.call(readAuctionHouse.laneState(auctionHouse, this.collateral));
+    const lane = reads.call(readAuctionHouse.lane(auctionHouse, this.collateral));
+    const capacity = reads.call(readBuffer.capacity(buffer, this.collateral));
+    const borrowPrice = absorbs ? reads.call(readOracle.priceE36(this.settings.market.borrowOracle)) : undefined;
+    const isForSale = sells ? reads.call(readBuffer.isForSale(buffer, this.collateral)) : undefined;
+    return () => {
+      const now = state.valueOrNone();
+      if (now === undefined) return undefined;
       return {
-        priceE36,
-        lane: lane.value(),
+        lane: { ...now, ...lane.value() },
+        borrowPriceE36: borrowPrice?.valueOrNone(),
         capacity: capacity.value(),
-        inventory: held,
-        depth: depth?.valueOrNone(),
-        // not read when nothing was held a block ago; then nothing is for sale yet
-        emaE36: ema?.valueOrNone() ?? 2n * priceE36,
+        isForSale: isForSale?.valueOrNone() ?? false,
       };
     };
   }
@@ -105,29 +109,28 @@ export class MarketReader {
     return this.settings.market.lltvBps;
   }
 
+  /** The LTV from which the buffer may absorb a position, Bps. */
+  get absorbLtvBps(): bigint {
+    return this.settings.parameters.absorbLtvBps;
+  }
+
   /** All that decisions about this market rest on. */
   view(
+    { inventory }: Glance,
     state: MarketState,
-    positions: { unhealthy: readonly Position[]; inAuction: readonly Position[] },
-    indexE27: bigint,
-    quote: VenueQuote | undefined,
-    gas: GasPrice,
-    now: bigint,
+    around: Pick<MarketView, "now" | "unhealthy" | "debt" | "quote" | "gas" | "pay">,
   ): MarketView {
     const { market, parameters, inventoryParameters } = this.settings;
-    const see = (position: Position) => viewPosition(position, indexE27, state.priceE36);
     return {
       ...state,
+      ...around,
       market: this.collateral,
-      now,
+      priceE36: state.lane.priceE36,
+      inventory,
       lltvBps: market.lltvBps,
       minDebt: market.minDebt,
       parameters,
       inventoryParameters,
-      quote,
-      unhealthy: positions.unhealthy.map(see),
-      inAuction: positions.inAuction.map(see),
-      gas,
     };
   }
 }

@@ -1,8 +1,7 @@
 // The one place that turns the contracts' ABI into the keeper's types and back.
-import type { Interface, Result } from "ethers";
+import { MaxUint256, type Interface, type Result } from "ethers";
 
 import { IAuctionHouse__factory } from "../../../typechain-types/factories/contracts/interfaces/IAuctionHouse__factory";
-import { IDepthOracle__factory } from "../../../typechain-types/factories/contracts/interfaces/IDepthOracle__factory";
 import { IFlashLiquidator__factory } from "../../../typechain-types/factories/contracts/interfaces/IFlashLiquidator__factory";
 import { ILiquidityBuffer__factory } from "../../../typechain-types/factories/contracts/interfaces/ILiquidityBuffer__factory";
 import { IOracle__factory } from "../../../typechain-types/factories/contracts/interfaces/IOracle__factory";
@@ -14,26 +13,30 @@ export const auctionHouseAbi: Interface = IAuctionHouse__factory.createInterface
 export const bufferAbi: Interface = ILiquidityBuffer__factory.createInterface();
 export const flashLiquidatorAbi: Interface = IFlashLiquidator__factory.createInterface();
 const oracleAbi: Interface = IOracle__factory.createInterface();
-const depthAbi: Interface = IDepthOracle__factory.createInterface();
 
 /** A market as the vault holds it. */
 export interface Market {
   oracle: string;
+  borrowOracle: string;
   lltvBps: bigint;
   minDebt: bigint;
   /** The sum of the positions'. */
   debtShares: bigint;
 }
 
-/** A lane as the auction house holds it; `cursorWad` in Wad seconds, other times in seconds. */
+/** A lane brought up to now, and when it was last synced and paid for, in seconds. */
 export interface Lane {
-  cursorWad: bigint;
+  isOpen: boolean;
+  /** Whether oracle and second source have parted. */
+  diverged: boolean;
+  priceE36: bigint;
+  /** π of what is emitted now, Wad. */
+  premiumWad: bigint;
   ratePerHour: bigint;
-  auctions: bigint;
-  /** When an auction was last started here, ended or not. */
-  startedAt: bigint;
-  emaE36: bigint;
+  /** a_L: age of the oldest unsold emission, Wad seconds. */
+  ageWad: bigint;
   syncedAt: bigint;
+  paidAt: bigint;
 }
 
 /** How a lane sells. Units as in `IAuctionHouse.LaneParameters`. */
@@ -41,25 +44,29 @@ export interface LaneParameters {
   slopeWad: bigint;
   maxPremiumBps: bigint;
   maxDiscountBps: bigint;
+  firstDiscountBps: bigint;
   targetLtvBps: bigint;
   absorbLtvBps: bigint;
   absorbDiscountBps: bigint;
   liquidationFeeBps: bigint;
-  paceBps: bigint;
-  absorbDelay: bigint;
-  maxAuctionDuration: bigint;
-  stressPaceBps: bigint;
-  chipBps: bigint;
+  urgency: bigint;
+}
+
+/** What keepers are paid. Units as in `IAuctionHouse.PayParameters`. */
+export interface PayParameters {
+  nativeOracle: string;
+  wrappedNative: string;
+  feeCap: bigint;
   tip: bigint;
-  minRatePerHour: bigint;
-  maxRatePerHour: bigint;
-  depthOracle: string;
+  marginBps: bigint;
+  capBps: bigint;
+  interval: bigint;
 }
 
 /** What the buffer holds of a collateral. */
 export interface Inventory {
   amount: bigint;
-  heldSince: bigint;
+  /** Its sale's cursor, Wad seconds. */
   cursorWad: bigint;
 }
 
@@ -69,8 +76,7 @@ export interface InventoryParameters {
   paceShareBps: bigint;
   premiumBps: bigint;
   maxDiscountBps: bigint;
-  emaToleranceBps: bigint;
-  maxHold: bigint;
+  biteTime: bigint;
 }
 
 function read<T>(
@@ -98,21 +104,26 @@ export const readVault = {
   indexE27: (vault: string) => read(vaultAbi, vault, "indexE27", [], toBigint),
   market: (vault: string, collateral: string) =>
     read(vaultAbi, vault, "market", [collateral], (r): Market => {
-      const { oracle, lltvBps, minDebt, debtShares } = r[0] as Market;
-      return { oracle, lltvBps, minDebt, debtShares };
+      const { oracle, borrowOracle, lltvBps, minDebt, debtShares } = r[0] as Market;
+      return { oracle, borrowOracle, lltvBps, minDebt, debtShares };
     }),
   position: (vault: string, collateral: string, owner: string) =>
     read(vaultAbi, vault, "position", [collateral, owner], (r) => {
-      const { collateral: held, debtShares, riskAt } = r[0] as Record<"collateral" | "debtShares" | "riskAt", bigint>;
-      return { collateral: held, debtShares, riskAt };
+      const { collateral: held, debtShares } = r[0] as Record<"collateral" | "debtShares", bigint>;
+      return { collateral: held, debtShares };
     }),
 };
 
 export const readAuctionHouse = {
+  laneState: (house: string, collateral: string) =>
+    read(auctionHouseAbi, house, "laneState", [collateral], (r): Omit<Lane, "syncedAt" | "paidAt"> => {
+      const { isOpen, diverged, priceE36, premiumWad, ratePerHour, ageWad } = r[0] as Lane;
+      return { isOpen, diverged, priceE36, premiumWad, ratePerHour, ageWad };
+    }),
   lane: (house: string, collateral: string) =>
-    read(auctionHouseAbi, house, "lane", [collateral], (r): Lane => {
-      const { cursorWad, ratePerHour, auctions, startedAt, emaE36, syncedAt } = r[0] as Lane;
-      return { cursorWad, ratePerHour, auctions, startedAt, emaE36, syncedAt };
+    read(auctionHouseAbi, house, "lane", [collateral], (r): Pick<Lane, "syncedAt" | "paidAt"> => {
+      const { syncedAt, paidAt } = r[0] as Lane;
+      return { syncedAt, paidAt };
     }),
   laneParameters: (house: string, collateral: string) =>
     read(auctionHouseAbi, house, "laneParameters", [collateral], (r): LaneParameters => {
@@ -121,37 +132,34 @@ export const readAuctionHouse = {
         slopeWad: p.slopeWad,
         maxPremiumBps: p.maxPremiumBps,
         maxDiscountBps: p.maxDiscountBps,
+        firstDiscountBps: p.firstDiscountBps,
         targetLtvBps: p.targetLtvBps,
         absorbLtvBps: p.absorbLtvBps,
         absorbDiscountBps: p.absorbDiscountBps,
         liquidationFeeBps: p.liquidationFeeBps,
-        paceBps: p.paceBps,
-        absorbDelay: p.absorbDelay,
-        maxAuctionDuration: p.maxAuctionDuration,
-        stressPaceBps: p.stressPaceBps,
-        chipBps: p.chipBps,
-        tip: p.tip,
-        minRatePerHour: p.minRatePerHour,
-        maxRatePerHour: p.maxRatePerHour,
-        depthOracle: p.depthOracle,
+        urgency: p.urgency,
       };
     }),
-  auction: (house: string, collateral: string, owner: string) =>
-    read(auctionHouseAbi, house, "auction", [collateral, owner], (r) => {
-      const { startedAt, premiumWad, bountyAt } = r[0] as Record<"startedAt" | "premiumWad" | "bountyAt", bigint>;
-      return { startedAt, premiumWad, bountyAt };
+  payParameters: (house: string) =>
+    read(auctionHouseAbi, house, "payParameters", [], (r): PayParameters => {
+      const { nativeOracle, wrappedNative, feeCap, tip, marginBps, capBps, interval } = r[0] as PayParameters;
+      return { nativeOracle, wrappedNative, feeCap, tip, marginBps, capBps, interval };
     }),
-  ema: (house: string, collateral: string) => read(auctionHouseAbi, house, "ema", [collateral], toBigint),
 };
+
+/** `ILiquidityBuffer.SaleRefusal.None`. */
+const FOR_SALE = 0n;
 
 export const readBuffer = {
   capacity: (buffer: string, collateral: string) =>
     read(bufferAbi, buffer, "capacity", [collateral], (r) => ({ cash: r[0] as bigint, room: r[1] as bigint })),
   inventory: (buffer: string, collateral: string) =>
     read(bufferAbi, buffer, "inventory", [collateral], (r): Inventory => {
-      const { amount, heldSince, cursorWad } = r[0] as Inventory;
-      return { amount, heldSince, cursorWad };
+      const { amount, cursorWad } = r[0] as Inventory;
+      return { amount, cursorWad };
     }),
+  isForSale: (buffer: string, collateral: string) =>
+    read(bufferAbi, buffer, "quoteInventory", [collateral, MaxUint256], (r) => r[0] === FOR_SALE),
   parameters: (buffer: string, collateral: string) =>
     read(bufferAbi, buffer, "inventoryParameters", [collateral], (r): InventoryParameters => {
       const p = r[0] as InventoryParameters;
@@ -160,10 +168,18 @@ export const readBuffer = {
         paceShareBps: p.paceShareBps,
         premiumBps: p.premiumBps,
         maxDiscountBps: p.maxDiscountBps,
-        emaToleranceBps: p.emaToleranceBps,
-        maxHold: p.maxHold,
+        biteTime: p.biteTime,
       };
     }),
+  cash: (buffer: string) => read(bufferAbi, buffer, "cash", [], toBigint),
+  totalAssets: (buffer: string) => read(bufferAbi, buffer, "totalAssets", [], toBigint),
+  totalSupply: (buffer: string) => read(bufferAbi, buffer, "totalSupply", [], toBigint),
+  marketInTrouble: (buffer: string) => read(bufferAbi, buffer, "marketInTrouble", [], toAddress),
+  /** Shares that wait, without those of an epoch that is over. */
+  pending: (buffer: string, controller: string) =>
+    read(bufferAbi, buffer, "pendingRedeemRequest", [0n, controller], toBigint),
+  readyAt: (buffer: string, controller: string) =>
+    read(bufferAbi, buffer, "request", [controller], (r) => (r[0] as { readyAt: bigint }).readyAt),
 };
 
 export const readFlashLiquidator = {
@@ -172,7 +188,6 @@ export const readFlashLiquidator = {
 
 export const readOracle = {
   priceE36: (oracle: string) => read(oracleAbi, oracle, "price", [], toBigint),
-  depth: (oracle: string) => read(depthAbi, oracle, "depth", [], toBigint),
 };
 
 /** One position in a buy of many: at most `maxCollateral` of it. */

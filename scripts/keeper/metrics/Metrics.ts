@@ -6,7 +6,7 @@ export class Metrics {
   readonly head = this.gauge("keeper_head_block", "Number of the block last dealt with");
   readonly positions = this.gauge("keeper_positions", "Positions in the book");
   readonly unhealthy = this.gauge("keeper_unhealthy_positions", "Positions above lltv", ["market"]);
-  readonly auctions = this.gauge("keeper_auctions", "Auctions that run", ["market"]);
+  readonly lanesOpen = this.gauge("keeper_lane_open", "1 while the lane sells, as of the last look at it", ["market"]);
   readonly pending = this.gauge("keeper_pending_transactions", "Transactions sent and not mined");
   readonly nonce = this.gauge("keeper_nonce", "Next nonce by the chain's count");
   readonly sent = this.counter("keeper_transactions_sent_total", "Transactions the node accepted", ["kind"]);
@@ -18,7 +18,7 @@ export class Metrics {
     "kind",
     "reason",
   ]);
-  readonly missed = this.counter("keeper_missed_auctions_total", "Fills and take-overs that others made", ["reason"]);
+  readonly missed = this.counter("keeper_missed_total", "Work that others did", ["reason"]);
   readonly reorgs = this.counter("keeper_reorgs_total", "Reorganisations undone");
   readonly corrections = this.counter("keeper_book_corrections_total", "Times the book was found wrong and read anew");
   readonly failovers = this.counter("keeper_rpc_failovers_total", "Times a node was left for the next");

@@ -6,7 +6,7 @@ import { revertReason } from "../chain/contracts";
 import type { Reads } from "../chain/Reads";
 import { type Rpc, type RpcReply, type RpcRequest, toHex, unwrapHex } from "../chain/rpc";
 import { max } from "../fixedPoint";
-import { type FeeLimits, type Fees, bumpedFees, expectedPrice, firstFees } from "./fees";
+import { type FeeLimits, type Fees, bumpedFees, firstFees } from "./fees";
 
 /** Signs for one account. */
 export interface Signer {
@@ -218,11 +218,6 @@ export class Sender {
     }
     const result = await this.post(drafts);
     return { sent: result.sent, refused: [...refused, ...result.refused] };
-  }
-
-  /** What a unit of gas will about cost at this block, wei. */
-  expectedPrice(block: Block): bigint {
-    return expectedPrice(block.baseFeePerGas, this.config.limits);
   }
 
   /** @param gas Units that its job takes; undefined where that would not go through any more. */

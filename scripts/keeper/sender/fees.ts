@@ -14,9 +14,9 @@ export interface FeeLimits {
   maxFeePerGas: bigint;
 }
 
-/** What a transaction sent now will about pay: the next base fee is at most an eighth above this one. */
-export function expectedPrice(baseFee: bigint, limits: FeeLimits): bigint {
-  return baseFee + limits.priorityFee;
+/** The highest base fee that the next block can have: an eighth above this one's. */
+export function nextBaseFee(baseFee: bigint): bigint {
+  return (baseFee * 9n) / 8n;
 }
 
 /**
@@ -31,7 +31,7 @@ export function firstFees(
   gas: bigint,
   worth: bigint | undefined,
 ): Fees | undefined {
-  const least = (baseFee * 9n) / 8n + limits.priorityFee;
+  const least = nextBaseFee(baseFee) + limits.priorityFee;
   const maxFeePerGas = min(2n * baseFee + limits.priorityFee, bound(limits, gas, worth));
   return maxFeePerGas < least ? undefined : { maxFeePerGas, maxPriorityFeePerGas: limits.priorityFee };
 }
@@ -49,7 +49,7 @@ export function bumpedFees(
 ): Fees | undefined {
   const bump = (fee: bigint): bigint => (fee * 9n) / 8n + 1n;
   const maxPriorityFeePerGas = max(bump(old.maxPriorityFeePerGas), limits.priorityFee);
-  const least = max(bump(old.maxFeePerGas), maxPriorityFeePerGas, (baseFee * 9n) / 8n + maxPriorityFeePerGas);
+  const least = max(bump(old.maxFeePerGas), maxPriorityFeePerGas, nextBaseFee(baseFee) + maxPriorityFeePerGas);
   const most = bound(limits, gas, worth);
   if (least > most) return undefined;
   return { maxFeePerGas: max(least, min(most, 2n * baseFee + maxPriorityFeePerGas)), maxPriorityFeePerGas };

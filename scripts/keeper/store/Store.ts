@@ -1,25 +1,24 @@
 import { Database } from "node-sqlite3-wasm";
 
+import type { Taken } from "../book/events";
 import type { Position } from "../book/position";
 
-/** Every position as of a block. */
+/** Every position as of a block, and whose redemptions may wait. */
 export interface Checkpoint {
   block: number;
   hash: string;
   positions: Position[];
+  controllers: string[];
 }
 
-/** A fill or take-over that somebody else made, and why the keeper did not. Amounts in smallest units. */
-export interface MissedAuction {
+/** Work that somebody else did, and why the keeper did not. Amounts in smallest units. */
+export interface MissedWork extends Taken {
   block: number;
-  market: string;
-  owner: string;
-  kind: "buy" | "absorb" | "buyInventory";
-  taker: string;
-  amount: bigint;
-  cost: bigint;
   reason: string;
 }
+
+/** Raised whenever the tables change; a file of another version is begun anew. */
+const VERSION = 2;
 
 /** What the keeper keeps over a restart: its book, its nonce floor, and what it missed. One SQLite file. */
 export class Store {
@@ -31,16 +30,21 @@ export class Store {
    */
   constructor(path: string, scope: string) {
     this.database = new Database(path);
+    const version = this.database.get("PRAGMA user_version") as { user_version: number };
+    if (version.user_version !== VERSION) {
+      this.database.exec("DROP TABLE IF EXISTS meta; DROP TABLE IF EXISTS positions; DROP TABLE IF EXISTS missed;");
+    }
     this.database.exec(`
       PRAGMA synchronous = NORMAL;
+      PRAGMA user_version = ${VERSION};
       CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
       CREATE TABLE IF NOT EXISTS positions (
-        market TEXT, owner TEXT, collateral TEXT, debtShares TEXT, riskAt TEXT, bountyAt TEXT,
-        startedAt TEXT, premiumWad TEXT, PRIMARY KEY (market, owner));
+        market TEXT, owner TEXT, collateral TEXT, debtShares TEXT, PRIMARY KEY (market, owner));
+      CREATE TABLE IF NOT EXISTS requests (controller TEXT PRIMARY KEY);
       CREATE TABLE IF NOT EXISTS missed (
         block INTEGER, market TEXT, owner TEXT, kind TEXT, taker TEXT, amount TEXT, cost TEXT, reason TEXT);`);
     if (this.get("scope") !== scope) {
-      this.database.exec("DELETE FROM meta; DELETE FROM positions; DELETE FROM missed;");
+      this.database.exec("DELETE FROM meta; DELETE FROM positions; DELETE FROM requests; DELETE FROM missed;");
       this.set("scope", scope);
     }
   }
@@ -50,17 +54,22 @@ export class Store {
     const block = this.get("block");
     const hash = this.get("hash");
     if (block === undefined || hash === undefined) return undefined;
-    const rows = this.database.all("SELECT * FROM positions ORDER BY market, owner") as Record<string, string | null>[];
-    return { block: Number(block), hash, positions: rows.map(toPosition) };
+    const rows = this.database.all("SELECT * FROM positions ORDER BY market, owner") as Record<string, string>[];
+    const requests = this.database.all("SELECT controller FROM requests ORDER BY rowid") as { controller: string }[];
+    const controllers = requests.map(({ controller }) => controller);
+    return { block: Number(block), hash, positions: rows.map(toPosition), controllers };
   }
 
-  saveCheckpoint({ block, hash, positions }: Checkpoint): void {
+  saveCheckpoint({ block, hash, positions, controllers }: Checkpoint): void {
     this.database.exec("BEGIN");
     try {
-      this.database.exec("DELETE FROM positions");
-      const insert = this.database.prepare("INSERT INTO positions VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
+      this.database.exec("DELETE FROM positions; DELETE FROM requests;");
+      for (const controller of controllers) this.database.run("INSERT INTO requests VALUES (?)", [controller]);
+      const insert = this.database.prepare("INSERT INTO positions VALUES (?, ?, ?, ?)");
       try {
-        for (const p of positions) insert.run(toRow(p));
+        for (const { market, owner, collateral, debtShares } of positions) {
+          insert.run([market, owner, String(collateral), String(debtShares)]);
+        }
       } finally {
         insert.finalize();
       }
@@ -82,7 +91,7 @@ export class Store {
     this.set("nonceFloor", String(nonce));
   }
 
-  addMissed(missed: MissedAuction): void {
+  addMissed(missed: MissedWork): void {
     const { block, market, owner, kind, taker, amount, cost, reason } = missed;
     this.database.run("INSERT INTO missed VALUES (?, ?, ?, ?, ?, ?, ?, ?)", [
       block,
@@ -97,9 +106,9 @@ export class Store {
   }
 
   /** Everything missed, oldest first. */
-  missed(): MissedAuction[] {
+  missed(): MissedWork[] {
     const rows = this.database.all("SELECT * FROM missed ORDER BY rowid") as unknown as (Omit<
-      MissedAuction,
+      MissedWork,
       "amount" | "cost"
     > & { amount: string; cost: string })[];
     return rows.map((row) => ({ ...row, amount: BigInt(row.amount), cost: BigInt(row.cost) }));
@@ -123,27 +132,7 @@ export class Store {
   }
 }
 
-function toRow({ market, owner, collateral, debtShares, riskAt, bountyAt, auction }: Position): (string | null)[] {
-  const numbers = [collateral, debtShares, riskAt, bountyAt].map(String);
-  const { startedAt, premiumWad } = auction ?? {};
-  return [market, owner, ...numbers, ...[startedAt, premiumWad].map((n) => n?.toString() ?? null)];
-}
-
-function toPosition(row: Record<string, string | null>): Position {
-  const text = (name: string): string => row[name] ?? "";
-  const number = (name: string): bigint => BigInt(row[name] ?? 0);
-  const position = {
-    market: text("market"),
-    owner: text("owner"),
-    collateral: number("collateral"),
-    debtShares: number("debtShares"),
-    riskAt: number("riskAt"),
-    bountyAt: number("bountyAt"),
-  };
-  if (row["startedAt"] === null) return position;
-  const auction = {
-    startedAt: number("startedAt"),
-    premiumWad: number("premiumWad"),
-  };
-  return { ...position, auction };
+function toPosition(row: Record<string, string>): Position {
+  const { market = "", owner = "", collateral = "0", debtShares = "0" } = row;
+  return { market, owner, collateral: BigInt(collateral), debtShares: BigInt(debtShares) };
 }

@@ -1,6 +1,7 @@
 import type { Order } from "../chain/contracts";
-import { BPS, PRICE_SCALE, WAD, bpsToWad, largest, max, min } from "../fixedPoint";
+import { BPS, WAD, bpsToWad, largest, max, min } from "../fixedPoint";
 import type { VenueQuote } from "../venues/Venue";
+import { GAS_UNITS, gasCost } from "./gas";
 import {
   type Head,
   type LaneNow,
@@ -12,21 +13,20 @@ import {
   laneAgeWad,
   longestAgeWad,
   marginalMultipleWad,
+  paceOf,
   sizeToTarget,
 } from "./gradualAuction";
 import {
   type Decision,
-  GAS_UNITS,
   type MarketView,
   type Policy,
   type PositionView,
   type Skip,
   type SkipReason,
-  gasCost,
-  isRunning,
-  isUnhealthy,
   valueOf,
 } from "./view";
+
+type Buy = Extract<Decision, { kind: "buy" }>;
 
 /** On what terms a position is sold now. */
 interface Terms {
@@ -38,39 +38,36 @@ interface Terms {
 }
 
 /**
- * Discount and fee together stay within β·(1 − ℓ). The next block's first buy is bound by no earlier fill. Past `absorbLtv`
- * with a full buffer the lane lets out more.
+ * δ_i = min(δ, δ_0 + (ℓ − lltv), β·(1 − ℓ)); discount and fee together stay within β·(1 − ℓ). The next block's first buy is
+ * bound by no earlier fill.
  */
-function termsOf(view: MarketView, { ltvWad }: PositionView): Terms {
-  const { absorbLtvBps, liquidationFeeBps, maxDiscountBps, paceBps, stressPaceBps } = view.parameters;
-  const stressed = ltvWad >= bpsToWad(absorbLtvBps) && isBufferFull(view);
-  const ratePerHour = stressed ? (view.lane.ratePerHour * stressPaceBps) / paceBps : view.lane.ratePerHour;
-  if (ltvWad >= WAD) return { discountWad: bpsToWad(maxDiscountBps), feeWad: 0n, ratePerHour };
+export function termsOf({ lane, parameters, lltvBps }: MarketView, { ltvWad }: PositionView): Terms {
+  const lltvWad = bpsToWad(lltvBps);
+  const widestWad = bpsToWad(parameters.maxDiscountBps);
+  const ratePerHour = paceOf(lane.ratePerHour, parameters.urgency, ltvWad, lltvWad);
+  if (ltvWad >= WAD) return { discountWad: widestWad, feeWad: 0n, ratePerHour };
   const allowance = equityShareWad(ltvWad);
-  const discountWad = min(bpsToWad(maxDiscountBps), allowance);
-  return { discountWad, feeWad: min(bpsToWad(liquidationFeeBps), allowance - discountWad), ratePerHour };
+  const discountWad = min(widestWad, bpsToWad(parameters.firstDiscountBps) + ltvWad - lltvWad, allowance);
+  return { discountWad, feeWad: min(bpsToWad(parameters.liquidationFeeBps), allowance - discountWad), ratePerHour };
 }
 
-/** Whether the buffer could not even take over the smallest position. */
-function isBufferFull({ capacity, priceE36, minDebt }: MarketView): boolean {
-  return min(capacity.cash, valueOf(capacity.room, priceE36)) < max(minDebt, 1n);
+/** Whether the buffer could not even absorb the smallest position. */
+export function isFull({ cash, room }: MarketView["capacity"], priceE36: bigint, minDebt: bigint): boolean {
+  return min(cash, valueOf(room, priceE36)) < max(minDebt, 1n);
 }
 
-/** The lane as all of its positions see it before anything is bought. */
-export function laneNow(view: MarketView): LaneNow {
-  const { slopeWad, maxPremiumBps, maxDiscountBps } = view.parameters;
-  return {
-    priceE36: view.priceE36,
-    now: view.now,
-    ageWad: laneAgeWad(view.now, view.lane.cursorWad, longestAgeWad(maxPremiumBps, maxDiscountBps, slopeWad)),
-    ratePerHour: view.lane.ratePerHour,
-    slopeWad,
-  };
+/** A position, how the lane sells it, and how fast a buyer gains by it. */
+interface Offer {
+  item: PositionView;
+  terms: Terms;
+  start: Head;
+  /** What the venue pays for the first unit above the head's price, for each second of the lane that it takes. */
+  gainPerSecond: bigint;
 }
 
 /**
  * The most that can be sold at a profit when `sold` goes to the venue before it: as long as what the venue pays for the
- * next unit covers what the auction asks for it.
+ * next unit covers what the lane asks for it.
  */
 export function profitableAmount(quote: VenueQuote, lane: LaneNow, start: Head, sold: bigint, limit: bigint): bigint {
   return largest(
@@ -80,55 +77,52 @@ export function profitableAmount(quote: VenueQuote, lane: LaneNow, start: Head, 
 }
 
 /**
- * Which positions to buy from, and how much of each: those with the lowest multiple first, ties by owner, each as far as
- * its target, the lane and the venue's price allow. The positions share one lane and one cursor, so each buy makes the
- * next one dearer.
+ * Which positions to buy from, and how much of each: those first that bring most for each second of the lane that they
+ * take, ties by owner, each as far as its target, the lane and the venue's price allow. The positions share one lane and
+ * one pool, so each buy makes the next one dearer.
  */
-export function decideBuy(
-  view: MarketView,
-  policy: Policy,
-  spoken: ReadonlySet<string>,
-): { buy?: Decision; skips: Skip[] } {
+export function decideBuy(view: MarketView, policy: Policy, spoken: ReadonlySet<string>): { buy?: Buy; skips: Skip[] } {
   const { quote, market } = view;
-  const full = isBufferFull(view);
-  const candidates = view.inAuction.filter(
-    (item) =>
-      isUnhealthy(view, item) &&
-      isRunning(view, item.position) &&
-      (item.ltvWad < WAD || full) && // the buffer takes over what is insolvent
-      !spoken.has(item.position.owner),
+  const full = isFull(view.capacity, view.priceE36, view.minDebt);
+  const candidates = view.unhealthy.filter(
+    // the buffer absorbs what is insolvent
+    ({ position, ltvWad }) => position.collateral > 0n && (ltvWad < WAD || full) && !spoken.has(position.owner),
   );
   if (candidates.length === 0) return { skips: [] };
   const skipAll = (reason: SkipReason): { skips: Skip[] } => ({
     skips: candidates.map(({ position }) => ({ market, owner: position.owner, reason })),
   });
+  if (!view.lane.isOpen) return skipAll("lane-closed");
   if (quote === undefined) return skipAll("no-venue");
 
-  const shared = laneNow(view);
-  const offerOf = (item: PositionView): { lane: LaneNow; start: Head; feeWad: bigint } => {
-    const { startedAt, premiumWad } = item.position.auction ?? { startedAt: view.now, premiumWad: 0n };
-    const { discountWad, feeWad, ratePerHour } = termsOf(view, item);
-    const lane = { ...shared, ratePerHour };
-    return { lane, start: head(lane, startedAt, premiumWad, discountWad), feeWad };
-  };
-  const cheapestFirst = candidates
-    .map((item) => ({ item, multipleWad: offerOf(item).start.multipleWad }))
-    .sort((a, b) => compare(a.multipleWad, b.multipleWad) || compare(a.item.position.owner, b.item.position.owner));
+  const { priceE36, premiumWad } = view.lane;
+  const shared = { priceE36, ageWad: view.lane.ageWad, slopeWad: view.parameters.slopeWad };
+  const best = quote.marginalE36(0n);
+  const offers = candidates
+    .map((item): Offer => {
+      const terms = termsOf(view, item);
+      const start = head({ ...shared, ratePerHour: terms.ratePerHour }, premiumWad, terms.discountWad);
+      const gainPerSecond = terms.ratePerHour * (best * WAD - priceE36 * start.multipleWad);
+      return { item, terms, start, gainPerSecond };
+    })
+    .filter(({ gainPerSecond }) => gainPerSecond >= 0n)
+    .sort((a, b) => compare(b.gainPerSecond, a.gainPerSecond) || byOwner(a.item, b.item));
 
   const orders: Order[] = [];
   let sold = 0n;
   let gain = 0n;
   let gainsLessThanGas = false;
-  for (const { item } of cheapestFirst) {
+  for (const { item, terms } of offers) {
     if (orders.length === policy.maxOrders || shared.ageWad === 0n) break;
-    const { lane, start, feeWad } = offerOf(item);
-    if (quote.marginalE36(sold) * WAD < lane.priceE36 * start.multipleWad) break; // and all after it are dearer
+    const lane = { ...shared, ratePerHour: terms.ratePerHour };
+    const start = head(lane, premiumWad, terms.discountWad);
+    if (quote.marginalE36(sold) * WAD < priceE36 * start.multipleWad) continue;
     const toTarget = sizeToTarget(lane, start, {
       collateral: item.position.collateral,
       debt: item.debt,
       minDebt: view.minDebt,
       targetLtvBps: view.parameters.targetLtvBps,
-      feeWad,
+      feeWad: terms.feeWad,
     });
     const limit = min(toTarget, emitted(lane.ratePerHour, lane.ageWad));
     const amount = profitableAmount(quote, lane, start, sold, limit);
@@ -152,27 +146,30 @@ export function decideBuy(
   };
 }
 
+/**
+ * What opening the lane may bring besides pay: half of what one buy would gain, all positions together, gas taken off,
+ * once the head has come down to the first discount. Half, because others see it as well.
+ */
+export function gainOnceOpen(view: MarketView, policy: Policy): bigint {
+  const { firstDiscountBps, slopeWad } = view.parameters;
+  const ageWad = ((view.lane.premiumWad + bpsToWad(firstDiscountBps)) * WAD) / slopeWad;
+  const { buy } = decideBuy({ ...view, lane: { ...view.lane, isOpen: true, ageWad } }, policy, new Set());
+  return buy === undefined ? 0n : (buy.worth + policy.minProfit - buy.minProfit) / 2n;
+}
+
 /** How much of the buffer's inventory to buy, if any. Its sale is a lane of its own. */
 export function decideInventory(view: MarketView, policy: Policy): Decision | undefined {
   const { inventory, inventoryParameters: terms, quote } = view;
-  if (!policy.buyInventory || quote === undefined || inventory.amount === 0n) return undefined;
-  const held = view.now - inventory.heldSince;
-  const underAverage = view.priceE36 * BPS < view.emaE36 * (BPS - terms.emaToleranceBps);
-  const { auctions, startedAt } = view.lane;
-  const laneIsRunning = auctions > 0n && view.now <= startedAt + view.parameters.maxAuctionDuration;
-  if (held < terms.maxHold && (laneIsRunning || underAverage)) return undefined;
-
+  if (!policy.buyInventory || !view.isForSale || quote === undefined) return undefined;
   const ratePerHour = (view.lane.ratePerHour * terms.paceShareBps) / BPS;
-  if (ratePerHour === 0n || terms.slopeWad === 0n) return undefined;
-  const longest = longestAgeWad(terms.premiumBps, terms.maxDiscountBps, terms.slopeWad);
+  const longest = terms.biteTime * WAD + longestAgeWad(terms.premiumBps, terms.maxDiscountBps, terms.slopeWad);
   const lane: LaneNow = {
     priceE36: view.priceE36,
-    now: view.now,
     ageWad: laneAgeWad(view.now, inventory.cursorWad, longest),
     ratePerHour,
     slopeWad: terms.slopeWad,
   };
-  const start = head(lane, inventory.heldSince, bpsToWad(terms.premiumBps), bpsToWad(terms.maxDiscountBps));
+  const start = head(lane, bpsToWad(terms.premiumBps), bpsToWad(terms.maxDiscountBps));
   const limit = min(inventory.amount, emitted(ratePerHour, lane.ageWad));
   const amount = profitableAmount(quote, lane, start, 0n, limit);
   const gain = quote.proceeds(amount) - cost(lane, start, amount);
@@ -187,18 +184,8 @@ export function decideInventory(view: MarketView, policy: Policy): Decision | un
   };
 }
 
-/** What could be made of a position in auction if all that the lane can hold were for sale at the deepest discount. */
-export function bestCaseGain(view: MarketView, item: PositionView): bigint {
-  const { quote, parameters } = view;
-  if (quote === undefined) return 0n;
-  const multipleWad = WAD - min(bpsToWad(parameters.maxDiscountBps), equityShareWad(item.ltvWad));
-  const burst = emitted(
-    view.lane.ratePerHour,
-    longestAgeWad(parameters.maxPremiumBps, parameters.maxDiscountBps, parameters.slopeWad),
-  );
-  const limit = min(item.position.collateral, burst, quote.most);
-  const amount = largest(limit, (q) => quote.marginalE36(q) * WAD >= view.priceE36 * multipleWad);
-  return quote.proceeds(amount) - (amount * view.priceE36 * multipleWad) / (PRICE_SCALE * WAD);
+function byOwner(a: PositionView, b: PositionView): number {
+  return compare(a.position.owner, b.position.owner);
 }
 
 function compare<T extends bigint | string>(a: T, b: T): number {

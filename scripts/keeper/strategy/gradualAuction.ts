@@ -4,7 +4,7 @@ import { BPS, PRICE_SCALE, WAD, bpsToWad, ceilDiv, largest, max, min } from "../
 
 const HOUR = 3600n;
 
-/** How an auction is priced at its head, and how far the lane's oldest emission is older than that. */
+/** How a position is priced at the lane's head, and how far the lane's oldest emission is older than that. */
 export interface Head {
   /** m: multiple of the oracle price at which the next unit is sold, Wad. */
   multipleWad: bigint;
@@ -12,13 +12,12 @@ export interface Head {
   flat: bigint;
 }
 
-/** What all auctions of a lane have in common at one time. */
+/** A lane at one time, as a position sees it. */
 export interface LaneNow {
   priceE36: bigint;
-  /** Block time in seconds. */
-  now: bigint;
   /** a_L: age of the oldest unsold emission. */
   ageWad: bigint;
+  /** The position's pace. */
   ratePerHour: bigint;
   /** σ: fall of the multiple per second, Wad. */
   slopeWad: bigint;
@@ -49,16 +48,15 @@ export function equityShareWad(ltvWad: bigint): bigint {
   return max(0n, (WAD - ltvWad) / 2n);
 }
 
-/**
- * The head of one auction.
- * @param startedAt s, in seconds.
- * @param premiumWad π, as frozen at the start.
- * @param discountWad δ_i, as of now.
- */
-export function head(lane: LaneNow, startedAt: bigint, premiumWad: bigint, discountWad: bigint): Head {
-  const sinceStart = max(0n, (lane.now - startedAt) * WAD);
-  const toFloor = ((premiumWad + discountWad) * WAD) / lane.slopeWad;
-  const ageWad = min(lane.ageWad, sinceStart, toFloor);
+/** r·(1 + u·x²) with x = (ℓ − lltv)/(1 − lltv), x = 1 from an LTV of 1 on: how fast a position is sold. Rounded down. */
+export function paceOf(ratePerHour: bigint, urgency: bigint, ltvWad: bigint, lltvWad: bigint): bigint {
+  const x = ((min(ltvWad, WAD) - lltvWad) * WAD) / (WAD - lltvWad);
+  return (ratePerHour * (WAD + (urgency * x * x) / WAD)) / WAD;
+}
+
+/** The multiple falls from 1 + π to 1 − δ_i, no further. @param discountWad δ_i. */
+export function head(lane: LaneNow, premiumWad: bigint, discountWad: bigint): Head {
+  const ageWad = min(lane.ageWad, ((premiumWad + discountWad) * WAD) / lane.slopeWad);
   return {
     multipleWad: WAD + premiumWad - (lane.slopeWad * ageWad) / WAD,
     flat: emitted(lane.ratePerHour, lane.ageWad - ageWad),

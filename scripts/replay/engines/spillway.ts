@@ -16,13 +16,16 @@ import { InProcessCoordination } from "../../keeper/coordination/Coordination";
 import { Keeper, type KeeperConfig } from "../../keeper/keeper";
 import { Metrics } from "../../keeper/metrics/Metrics";
 import { Store } from "../../keeper/store/Store";
-import { head, laneAgeWad, longestAgeWad } from "../../keeper/strategy/gradualAuction";
+import { laneAgeWad, longestAgeWad } from "../../keeper/strategy/gradualAuction";
+import { bpsToWad, max, min } from "../../keeper/fixedPoint";
+import { mainnet } from "../chain/addresses";
 import { ownArtifact, ownVersion } from "../chain/artifacts";
 import type { Log, MinedBlock, TxRequest } from "../model/chain";
 import type { RpcCall } from "../../rpc";
 import { item } from "../item";
+import { publication } from "../market/market";
 import { etherPriceE36 } from "./etherPrice";
-import { kindOf, lossPolicy } from "./spillwayKeeper";
+import { kindOf } from "./spillwayKeeper";
 import { parametersFor } from "./spillwayParameters";
 import type {
   Engine,
@@ -52,10 +55,8 @@ const erc20Abi: Interface = IERC20__factory.createInterface();
 /** Events are read word by word: decoding them in full would take longer than mining them. */
 const TOPICS = {
   settled: topicOf(vaultAbi, "Settled"),
-  bountyPaid: topicOf(vaultAbi, "BountyPaid"),
+  paid: topicOf(vaultAbi, "Paid"),
   writtenOff: topicOf(vaultAbi, "WrittenOff"),
-  auctionStarted: topicOf(houseAbi, "AuctionStarted"),
-  auctionEnded: topicOf(houseAbi, "AuctionEnded"),
   inventorySold: topicOf(bufferAbi, "InventorySold"),
 };
 
@@ -65,13 +66,11 @@ interface Addresses {
   buffer: string;
 }
 
-/** What the replay itself keeps of a lane and its auctions, to show them. */
+/** What the replay itself keeps of a lane, to show it. */
 interface LaneMemory {
   allowance: bigint;
   seenAt: bigint | undefined;
-  slopeWad: bigint;
-  longestAgeWad: bigint;
-  auctions: Map<string, { startedAt: bigint; premiumWad: bigint }>;
+  terms: Record<"slopeWad" | "minPremiumBps" | "maxPremiumBps" | "maxDiscountBps", bigint>;
 }
 
 /**
@@ -107,9 +106,8 @@ export class Spillway implements Engine {
       maxLtv: (BigInt(maxLtvBps) * WAD) / 10_000n,
     }));
     this.rpc = new HttpRpc(world.url, 60_000);
-    this.lanes = world.markets.map(() => ({
-      ...{ allowance: 0n, seenAt: undefined, slopeWad: 1n, longestAgeWad: 0n, auctions: new Map() },
-    }));
+    const terms = { slopeWad: 1n, minPremiumBps: 0n, maxPremiumBps: 0n, maxDiscountBps: 0n };
+    this.lanes = world.markets.map(() => ({ allowance: 0n, seenAt: undefined, terms }));
   }
 
   get keepers(): readonly string[] {
@@ -118,6 +116,7 @@ export class Spillway implements Engine {
 
   async deploy(): Promise<void> {
     const { chain, markets } = this.world;
+    if (this.world.etherUsd !== null) await this.fixEtherPrice(this.world.etherUsd);
     const fromBlock = chain.blockNumber;
     const deployed = await deployTo(this.world.url, this.parameters);
     await chain.start();
@@ -200,12 +199,11 @@ export class Spillway implements Engine {
   }
 
   async settle(block: MinedBlock): Promise<readonly LiquidationEvent[]> {
-    const { vault, house, buffer } = this.addresses;
+    const { vault, buffer } = this.addresses;
     const events: LiquidationEvent[] = [];
     for (const log of block.receipts.flatMap((receipt) => receipt.logs)) {
       const from = log.address.toLowerCase();
       if (from === vault.toLowerCase()) events.push(...this.vaultEvent(log));
-      else if (from === house.toLowerCase()) this.houseEvent(log, BigInt(block.timestamp));
       else if (from === buffer.toLowerCase()) events.push(...this.bufferEvent(log));
     }
     return Promise.resolve(events);
@@ -233,7 +231,11 @@ export class Spillway implements Engine {
     const inventory = markets.map((_, index) => scalar(5 + index));
     const lanes = markets.map((_, index) => {
       const lane = item(answers, 5 + markets.length + index);
-      return this.laneOf(item(this.lanes, index), { cursorWad: word(lane, 0), ratePerHour: word(lane, 1) });
+      const isOpen = scalar(5 + 2 * markets.length + index) === 1n;
+      return this.laneOf(item(this.lanes, index), {
+        ...{ isOpen, cursorWad: word(lane, 0), ratePerHour: word(lane, 1) },
+        ...{ lastPriceE36: word(lane, 4), emaE36: word(lane, 6), diverged: word(lane, 7) === 1n },
+      });
     });
     return {
       writtenOff: this.writtenOff,
@@ -282,6 +284,7 @@ export class Spillway implements Engine {
       call(buffer, bufferAbi, "balanceOf", [UNDERWRITER]),
       ...tokens.map((token) => call(buffer, bufferAbi, "inventory", [token])),
       ...tokens.map((token) => call(house, houseAbi, "lane", [token])),
+      ...tokens.map((token) => call(house, houseAbi, "isOpen", [token])),
     ];
   }
 
@@ -313,12 +316,22 @@ export class Spillway implements Engine {
     await chain.settle("fixing the depth that lanes go by");
   }
 
+  /** Where no market has ETH its feed, by which pay is priced, says one price all along. */
+  private async fixEtherPrice(usd: number): Promise<void> {
+    const { chain } = this.world;
+    const { bytecode } = ownArtifact("mocks/ReplayFeed.sol", "ReplayFeed");
+    const constructor = AbiCoder.defaultAbiCoder().encode(["address", "string"], [UNDERWRITER, "ETH / USD"]);
+    await chain.setBalance(UNDERWRITER, 10n ** 24n);
+    await chain.place(mainnet.feeds.ETH, concat([bytecode, constructor]), UNDERWRITER);
+    chain.send(publication(UNDERWRITER, mainnet.feeds.ETH, usd));
+    await chain.settle("the price of ether");
+  }
+
   private async readLane({ collateral }: MarketInfo, lane: LaneMemory): Promise<void> {
     const [parameters] = (await this.world.chain.read(this.addresses.house, houseAbi, "laneParameters", [
       collateral.address,
-    ])) as [{ slopeWad: bigint; maxPremiumBps: bigint; maxDiscountBps: bigint }];
-    lane.slopeWad = parameters.slopeWad;
-    lane.longestAgeWad = longestAgeWad(parameters.maxPremiumBps, parameters.maxDiscountBps, parameters.slopeWad);
+    ])) as [LaneMemory["terms"]];
+    lane.terms = parameters;
   }
 
   private keeperConfig(flashLiquidator: string, fromBlock: number): KeeperConfig {
@@ -331,8 +344,8 @@ export class Spillway implements Engine {
       ...{ fromBlock, logChunk: 10_000, maxActions: 64, checkBlocks: 500, dryRun: false },
       weiPrice: eth ? { market: eth.collateral.address } : { fixedE36: etherPriceE36(this.world) },
       policy: {
-        ...{ minProfit: 0n, maxOrders: 30, maxLossBps: 50n, cancelMarginBps: 50n, buyInventory: true },
-        ...lossPolicy(this.world.keepers),
+        ...{ minProfit: 0n, maxOrders: 30, maxLossBps: 50n, buyInventory: true },
+        workAtLoss: this.world.keepers === "service",
       },
       sender: {
         chainId: this.parameters.chainId,
@@ -350,7 +363,7 @@ export class Spillway implements Engine {
       const position = this.position(address(collateral), address(owner));
       return [{ kind, position, collateral: word(data, 0), repaid: word(data, 1) }];
     }
-    if (topic === TOPICS.bountyPaid) {
+    if (topic === TOPICS.paid) {
       const position = this.position(address(collateral), address(owner));
       return [{ kind: "seized", position, collateral: word(data, 0), repaid: 0n }];
     }
@@ -361,36 +374,28 @@ export class Spillway implements Engine {
     return [];
   }
 
-  private houseEvent({ topics, data }: Log, now: bigint): void {
-    const [topic, collateral, owner] = topics;
-    if (topic === TOPICS.auctionStarted) {
-      const auction = { startedAt: now, premiumWad: word(data, 2) };
-      item(this.lanes, this.market(address(collateral))).auctions.set(address(owner), auction);
-    } else if (topic === TOPICS.auctionEnded) {
-      item(this.lanes, this.market(address(collateral))).auctions.delete(address(owner));
-    }
-  }
-
   private bufferEvent({ topics, data }: Log): LiquidationEvent[] {
     if (topics[0] !== TOPICS.inventorySold) return [];
     return [{ kind: "inventorySold", market: this.market(address(topics[1])), collateral: word(data, 0) }];
   }
 
-  /** The lane's head as its oldest auction sees it, at the greatest discount: the lowest of the running ones' multiples. */
+  /** What the pace would have let out, and the head's multiple as of what the lane saw last, at the greatest discount. */
   private laneOf(memory: LaneMemory, lane: LaneState): Lane {
     const now = BigInt(this.world.chain.timestamp);
-    const rate = lane.ratePerHour;
-    if (memory.seenAt === undefined) memory.allowance = (rate * memory.longestAgeWad) / (HOUR * WAD);
-    else memory.allowance += (rate * (now - memory.seenAt)) / HOUR;
+    const { slopeWad, minPremiumBps, maxPremiumBps, maxDiscountBps } = memory.terms;
+    const longest = longestAgeWad(maxPremiumBps, maxDiscountBps, slopeWad);
+    if (memory.seenAt === undefined) memory.allowance = (lane.ratePerHour * longest) / (HOUR * WAD);
+    else memory.allowance += (lane.ratePerHour * (now - memory.seenAt)) / HOUR;
     memory.seenAt = now;
-    const ageWad = laneAgeWad(now, lane.cursorWad, memory.longestAgeWad);
-    const shared = { priceE36: 0n, now, ageWad, ratePerHour: rate, slopeWad: memory.slopeWad };
-    const floor = memory.longestAgeWad;
-    const multiples = [...memory.auctions.values()].map(({ startedAt, premiumWad }) => {
-      const discountWad = (floor * memory.slopeWad) / WAD - premiumWad;
-      return Number(head(shared, startedAt, premiumWad, discountWad > 0n ? discountWad : 0n).multipleWad) / 1e18;
-    });
-    return { allowance: memory.allowance, multiple: multiples.length === 0 ? null : Math.min(...multiples) };
+    if (!lane.isOpen) return { allowance: memory.allowance, multiple: null };
+
+    const fallen = (lane.emaE36 * WAD) / lane.lastPriceE36 - WAD;
+    const premiumWad = lane.diverged
+      ? bpsToWad(maxPremiumBps)
+      : max(bpsToWad(minPremiumBps), min(fallen, bpsToWad(maxPremiumBps)));
+    const ageWad = laneAgeWad(now, lane.cursorWad, longest);
+    const multipleWad = max(WAD + premiumWad - (slopeWad * ageWad) / WAD, WAD - bpsToWad(maxDiscountBps));
+    return { allowance: memory.allowance, multiple: Number(multipleWad) / 1e18 };
   }
 
   private market(collateral: string): number {
@@ -406,8 +411,12 @@ export class Spillway implements Engine {
 }
 
 interface LaneState {
+  isOpen: boolean;
   cursorWad: bigint;
   ratePerHour: bigint;
+  lastPriceE36: bigint;
+  emaE36: bigint;
+  diverged: boolean;
 }
 
 /** Spillway on a replay's chain; see {@link Spillway}. */

@@ -1,21 +1,10 @@
 import type { Fragment, FunctionFragment } from "ethers";
 import { AuctionHouse__factory, FlashLiquidator__factory, LiquidityBuffer__factory } from "../../../typechain-types";
-import type { KeeperConfig } from "../../keeper/keeper";
 import { abi } from "../chain/chain";
-import type { Keepers } from "../model/choices";
 import type { TransactionKind } from "../model/result";
-
-type LossPolicy = Pick<KeeperConfig["policy"], "startAtLoss" | "absorbAtLoss" | "cancelHealthy" | "syncInterval">;
-
-/** What the keeper does where that doesn't pay: all of it, or nothing. A `syncInterval` of 0 is never, others are seconds. */
-export function lossPolicy(keepers: Keepers): LossPolicy {
-  const atLoss = keepers === "service";
-  return { startAtLoss: atLoss, absorbAtLoss: atLoss, cancelHealthy: atLoss, syncInterval: atLoss ? 1800n : 0n };
-}
 
 /** What a function is for, by its name. */
 const KINDS: ReadonlyMap<string, TransactionKind> = new Map([
-  ["start", "open"],
   ["open", "open"],
   ["buy", "buy"],
   ["buyMany", "buy"],

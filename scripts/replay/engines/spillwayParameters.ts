@@ -1,5 +1,6 @@
 import { mainnet, type MarketParameters, type NetworkParameters } from "../../../deploy/parameters";
 import { SpillwayError } from "../../errors";
+import { mainnet as addresses } from "../chain/addresses";
 import type { CollateralAsset } from "../model/scenario";
 import { override, type Overrides } from "../model/overrides";
 import { item } from "../item";
@@ -27,6 +28,12 @@ export function parametersFor(world: World): NetworkParameters {
     ...mainnet,
     timelock: 0,
     loanAsset: { token: world.loan.address, feed: { address: world.loan.feed, maxAge: 365 * 86_400 } },
+    pay: {
+      ...mainnet.pay,
+      wrappedNative: addresses.weth,
+      // where no market has ETH, its price is fixed
+      nativeFeed: { address: addresses.feeds.ETH, maxAge: world.etherUsd === null ? maxAge : 365 * 86_400 },
+    },
     markets: world.markets.map(({ asset, collateral, poolFee }) => {
       const parameters = marketFor(asset, world.overrides);
       return {
@@ -36,6 +43,7 @@ export function parametersFor(world: World): NetworkParameters {
         crossFeed: undefined, // the replay's feeds are in USD
         pools: [{ ...item(parameters.pools, 0), fee: poolFee }],
         debtCeiling: "1000000000000",
+        lane: { ...parameters.lane, clearHours: 8760 },
         inventory: asset === "LUNA" ? parameters.inventory : { ...parameters.inventory, cap: "1000000000" },
       };
     }),

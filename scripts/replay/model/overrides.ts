@@ -65,12 +65,6 @@ function inventory(
   return [`inventory.${nameOf(field)}`, { unit, min, max, about, set }];
 }
 
-/** The lane's pace, and the stress pace with it where that would be less. */
-function setPace(market: MarketParameters, value: number): void {
-  market.lane.paceBps = inDeployment("%/h", value);
-  market.lane.stressPaceBps = Math.max(market.lane.stressPaceBps, market.lane.paceBps);
-}
-
 /**
  * Everything that can be varied, a row each; another field of the deployment's parameters is another row. Bounds are the contracts' own. In
  * the order in which they are applied, whatever the order asked for.
@@ -83,25 +77,26 @@ const ENTRIES: readonly Entry[] = [
   ["lltv", { unit: "%", min: 1, max: 99, about: "LTV from which a position can be liquidated", set: (m, v) => { m.lltvBps = inDeployment("%", v); } }],
   ["maxLtv", { unit: "%", min: 1, max: 99, about: "LTV up to which a position can be opened", set: (m, v) => { m.maxLtvBps = inDeployment("%", v); } }],
   ["targetLtv", { unit: "of lltv", min: 0.01, max: 0.999, about: "a position is sold down to this LTV", set: (m, v) => { m.lane.targetLtvBps = Math.floor(m.lltvBps * v); } }],
-  ["pace", { unit: "%/h", min: 0.01, max: 100, about: "price impact an hour that a lane allows; the stress pace is never less", set: setPace }],
-  lane("stressPaceBps", "%/h", 0.01, 100, "the pace past the absorb LTV while the buffer can take nothing"),
-  lane("slopePerMinuteBps", "%/min", 0.01, 100, "how fast an auction gets cheaper"),
-  lane("minPremiumBps", "%", 0, 20, "where an auction starts, over the oracle price, at least"),
-  lane("maxPremiumBps", "%", 0, 20, "where an auction starts after a sudden drop, at most"),
-  lane("maxDiscountBps", "%", 0, 49, "how far under the oracle price an auction goes, at most"),
+  lane("paceBps", "%/h", 0.01, 100, "price impact an hour that a lane allows"),
+  lane("urgency", "", 0, 100, "how many times faster, beyond its pace, an insolvent position is sold; a whole number"),
+  lane("slopePerMinuteBps", "%/min", 0.01, 100, "how fast a lane gets cheaper"),
+  lane("minPremiumBps", "%", 0, 20, "the premium over the oracle price, at least"),
+  lane("maxPremiumBps", "%", 0, 20, "the premium after a sudden drop, at most"),
+  lane("maxDiscountBps", "%", 0, 49, "how far under the oracle price a lane goes, at most"),
+  lane("firstDiscountBps", "%", 0, 49, "how far it goes for a position that has just turned unhealthy"),
   lane("liquidationFeeBps", "%", 0, 49, "of what is repaid, for the buffer"),
-  lane("absorbLtvBps", "%", 1, 99.99, "LTV from which the buffer absorbs at once"),
-  lane("absorbDelay", "min", 1, 10_080, "time in auction after which the buffer absorbs"),
+  lane("absorbLtvBps", "%", 1, 99.99, "LTV from which the buffer absorbs"),
   lane("absorbDiscountBps", "%", 0, 49, "what the buffer absorbs for, under the oracle price"),
-  lane("maxAuctionDuration", "min", 1, 10_080, "how long a start is good for"),
+  lane("idleTime", "min", 1, 720, "without a buy, beyond the longest age, after which a lane closes"),
+  lane("clearHours", "h", 1, 8760, "a market may owe what its lane sells in so many hours"),
   lane("emaPeriod", "min", 1, 1440, "of the lane's own average of the oracle price"),
-  lane("chipBps", "%", 0, 1, "of the debt, for who starts an auction"),
   inventory("paceShareBps", "%", 0.01, 100, "the inventory's pace, of the lane's"),
   inventory("slopePerMinuteBps", "%/min", 0.01, 100, "how fast the inventory gets cheaper"),
   inventory("premiumBps", "%", 0, 20, "where the inventory's sale starts, over the oracle price"),
   inventory("maxDiscountBps", "%", 0, 10, "how far under the oracle price it goes, at most"),
   inventory("emaToleranceBps", "%", 0, 100, "inventory waits while the price is so far under its average"),
   inventory("haircutBps", "%", 0, 50, "off the inventory's value in the buffer's balance"),
+  inventory("biteTime", "min", 0, 1440, "of emission that gathers before any inventory is sold"),
   inventory("maxHold", "min", 1, 525_600, "after which inventory waits no more"),
 ];
 const PARAMETERS = new Map(ENTRIES);
@@ -204,9 +199,8 @@ const RULES: readonly [problem: string, holds: (market: MarketParameters) => boo
     "twice absorbDiscount must fit in 1 − absorbLtv",
     ({ lane }) => 2 * lane.absorbDiscountBps <= 10_000 - lane.absorbLtvBps,
   ],
-  ["stressPace must not be under pace", ({ lane }) => lane.stressPaceBps >= lane.paceBps],
-  ["an auction must fall, and within a day", (m) => laneAge(m) > 0 && laneAge(m) <= 1440],
-  ["maxAuctionDuration must be as long as an auction falls", (m) => m.lane.maxAuctionDuration >= 60 * laneAge(m)],
-  ["absorbDelay must not be over maxAuctionDuration", ({ lane }) => lane.absorbDelay <= lane.maxAuctionDuration],
+  ["firstDiscount must not be over maxDiscount", ({ lane }) => lane.firstDiscountBps <= lane.maxDiscountBps],
+  ["urgency must be a whole number", ({ lane }) => Number.isInteger(lane.urgency)],
+  ["a lane must fall, and within a day", (m) => laneAge(m) > 0 && laneAge(m) <= 1440],
   ["the inventory's price must fall, and within a day", (m) => inventoryAge(m) > 0 && inventoryAge(m) <= 1440],
 ];
