@@ -13,6 +13,8 @@ const script: DeployFunction = async (hre) => {
     loanAsset: await addressOf(hre, loanAsset.token),
     base: await addressOf(hre, pay.nativeFeed.address),
     baseMaxAge: pay.nativeFeed.maxAge,
+    cross: ZeroAddress,
+    crossMaxAge: 0,
     quote: quote === null ? ZeroAddress : await addressOf(hre, quote.address),
     quoteMaxAge: quote?.maxAge ?? 0,
     sequencer: ZeroAddress,
