@@ -20,7 +20,7 @@ type Core = Awaited<ReturnType<typeof coreWithoutInterest>>;
 export async function signerOf(contract: AddressLike) {
   const address = await ethers.resolveAddress(contract);
   await impersonateAccount(address);
-  await setBalance(address, WAD);
+  await setBalance(address, 1000n * WAD);
   return ethers.getSigner(address);
 }
 
