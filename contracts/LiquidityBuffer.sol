@@ -301,15 +301,15 @@ contract LiquidityBuffer is ILiquidityBuffer, ERC4626, AccessManaged, Reentrancy
         emit FeesCollected(assets);
     }
 
-    /// @dev Observes every price that was not seen for `UNWATCHED`. At most 16 markets, and not on a hot path.
+    /// @dev Observes every price where one was not seen for `UNWATCHED`: two that are seen in turn would never be watched
+    /// together. At most 16 markets, and not on a hot path.
     function _observeUnwatched() internal returns (bool any) {
         address[] memory markets = vault.markets();
+        for (uint256 i; i < markets.length && !any; ++i) any = _isUnwatched(auctionHouse.lane(markets[i]));
+        if (!any) return false;
         for (uint256 i; i < markets.length; ++i) {
-            IAuctionHouse.Lane memory lane = auctionHouse.lane(markets[i]);
-            if (lane.ratePerHour == 0 || block.timestamp <= lane.observedAt + UNWATCHED) continue;
-            try auctionHouse.observe(markets[i]) returns (uint256) {
-                any = true;
-            } catch {
+            if (auctionHouse.lane(markets[i]).ratePerHour == 0) continue;
+            try auctionHouse.observe(markets[i]) returns (uint256) {} catch {
                 revert MarketInTrouble(markets[i]);
             }
         }
@@ -391,9 +391,13 @@ contract LiquidityBuffer is ILiquidityBuffer, ERC4626, AccessManaged, Reentrancy
         IAuctionHouse.Lane memory lane = auctionHouse.lane(collateral);
         if (lane.ratePerHour == 0) return false;
         if (auctionHouse.isOpen(collateral)) return true;
-        if (block.timestamp > lane.observedAt + UNWATCHED || block.timestamp < lane.watchedSince + WATCH) return true;
+        if (_isUnwatched(lane) || block.timestamp < lane.watchedSince + WATCH) return true;
         (bool readable, uint256 priceE36) = _price(collateral);
         return !readable || _isUnderAverage(collateral, priceE36, FALL_BPS);
+    }
+
+    function _isUnwatched(IAuctionHouse.Lane memory lane) internal view returns (bool) {
+        return lane.ratePerHour != 0 && block.timestamp > lane.observedAt + UNWATCHED;
     }
 
     function _isUnderAverage(address collateral, uint256 priceE36, uint256 toleranceBps) internal view returns (bool) {
