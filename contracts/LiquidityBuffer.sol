@@ -390,7 +390,8 @@ contract LiquidityBuffer is ILiquidityBuffer, ERC4626, AccessManaged, Reentrancy
     function _isInTrouble(address collateral) internal view returns (bool) {
         IAuctionHouse.Lane memory lane = auctionHouse.lane(collateral);
         if (lane.ratePerHour == 0) return false;
-        if (auctionHouse.isOpen(collateral)) return true;
+        // a price in doubt may be one that has fallen already
+        if (lane.diverged || auctionHouse.isOpen(collateral)) return true;
         if (_isUnwatched(lane) || block.timestamp < lane.watchedSince + WATCH) return true;
         (bool readable, uint256 priceE36) = _price(collateral);
         return !readable || _isUnderAverage(collateral, priceE36, FALL_BPS);

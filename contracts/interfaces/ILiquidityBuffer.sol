@@ -162,8 +162,8 @@ interface ILiquidityBuffer is IERC4626, IERC165 {
     error ZeroAddress();
     /// @notice Redemptions of ERC-7540 have no preview: the price is that of the fulfilment.
     error PreviewNotAvailable();
-    /// @notice The market's lane is open, or its price is under its average, cannot be read, or was not watched for the
-    /// last half hour. Nobody leaves until that is over.
+    /// @notice The market's lane is open, or its price is under its average, cannot be read, was in doubt when it was last
+    /// seen, or was not watched for the last half hour. Nobody leaves until that is over.
     error MarketInTrouble(address collateral);
     /// @notice The controller has no request that waits.
     error NoRequest(address controller);

@@ -237,6 +237,20 @@ describe("LiquidityBuffer: fulfilment of requests", () => {
       await buffer.fulfil(underwriter, underwriter);
     });
 
+    it("whose price was in doubt when it was last seen", async () => {
+      const { buffer, house, market, guard, underwriter } = await ready();
+      await guard.setDiverged(true);
+      await house.observe(market);
+      expect(await buffer.marketInTrouble()).to.equal(market);
+      await expect(buffer.fulfil(underwriter, underwriter))
+        .to.be.revertedWithCustomError(buffer, "MarketInTrouble")
+        .withArgs(market);
+      await guard.setDiverged(false);
+      await house.observe(market);
+      await buffer.fulfil(underwriter, underwriter);
+      expect(await buffer.maxRedeem(underwriter)).to.equal(SHARES);
+    });
+
     it("whose price can't be read", async () => {
       const { buffer, market, oracle, underwriter } = await ready();
       await oracle.setBroken(true);
