@@ -477,7 +477,8 @@ contract LiquidityBuffer is ILiquidityBuffer, ERC4626, AccessManaged, Reentrancy
     }
 
     /// @dev What a deposit is priced by: shares after the mergers that are due, and the full value, inventory at the higher of
-    /// price and average. Reverts as the oracle of a collateral that is held does.
+    /// price and average and the premium at which its sale starts: or a deposit would buy it ahead of a rise that the feed has
+    /// yet to publish. Reverts as the oracle of a collateral that is held does.
     function _depositTerms() internal view returns (uint256 supply, uint256 value, uint256 mergers) {
         value = _cash + vault.bufferFees();
         address[] memory markets = vault.markets();
@@ -485,7 +486,9 @@ contract LiquidityBuffer is ILiquidityBuffer, ERC4626, AccessManaged, Reentrancy
             uint256 amount = _inventory[markets[i]].amount;
             if (amount == 0) continue;
             (uint256 priceE36, , , ) = vault.snapshot(markets[i], new address[](0));
-            value += amount.valueDown(Math.max(priceE36, auctionHouse.ema(markets[i])));
+            uint256 askE36 =
+                (Math.max(priceE36, auctionHouse.ema(markets[i])) * (BPS + _parameters[markets[i]].premiumBps)) / BPS;
+            value += amount.valueDown(askE36);
         }
         supply = totalSupply();
         uint256 most = (value + 1) * 10 ** _decimalsOffset() * MERGED;

@@ -8,11 +8,11 @@ import { IERC4626 } from "@openzeppelin/contracts/interfaces/IERC4626.sol";
 /// @notice Underwriters deposit the loan asset (ERC-4626) and leave by request, cooldown, fulfilment and claim (ERC-7540).
 /// They bear the price risk of what the buffer absorbed and are next in line for losses after the vault's reserves.
 ///
-/// Value is cash, uncollected fees, and inventory. A deposit counts inventory at the higher of price and average, without
-/// haircut; a fulfilment at the price less a haircut: entering or leaving never dilutes the remaining underwriters. When
-/// losses have taken all but a millionth of what a share was worth at first, the next deposit starts a new epoch, in which
-/// a million shares are one, rounded down: balances, requests and the supply. It changes nobody's part, and however often
-/// the buffer is wiped out, deposits stay possible and keep their value.
+/// Value is cash, uncollected fees, and inventory. A deposit counts inventory at the higher of price and average plus the
+/// premium at which its sale starts; a fulfilment at the price less a haircut: entering or leaving never dilutes the
+/// remaining underwriters. When losses have taken all but a millionth of what a share was worth at first, the next deposit
+/// starts a new epoch, in which a million shares are one, rounded down: balances, requests and the supply. It changes
+/// nobody's part, and however often the buffer is wiped out, deposits stay possible and keep their value.
 ///
 /// `redeem` and `withdraw` claim what was fulfilled, at the price of its fulfilment, at any time. They revert with
 /// `NotOperator`, `ZeroAmount`, `ZeroAddress`, `NotEnoughClaimable`. With a broken oracle of any market that has a lane
@@ -22,7 +22,7 @@ interface ILiquidityBuffer is IERC4626, IERC165 {
     /// @param cap The most collateral that may be held.
     /// @param slopeWad How much the sale's multiple falls a second, Wad.
     /// @param paceShareBps The sale's pace as a share of the lane's, Bps.
-    /// @param premiumBps Where the sale's multiple starts above the oracle price.
+    /// @param premiumBps Where the sale's multiple starts above the oracle price, and what a deposit pays above it.
     /// @param maxDiscountBps How far it may fall under the oracle price.
     /// @param emaToleranceBps No sale while the price is more than this under the lane's average.
     /// @param haircutBps What is taken off the oracle price when shares are redeemed.

@@ -5,8 +5,11 @@ import { ETH_PRICE, HOUR, MARKET, WAD, priceE36, time, usdc, weth } from "../fix
 import { expWad, mulDiv, mulDivUp } from "../math";
 import { SHARES, buffering } from "./fixture";
 
-/** After an absorption of 10 WETH at 1,940: 180,600 in cash and 20,000 of inventory, 19,000 with its haircut of 5 %. */
-const FULL = usdc(200_600);
+/**
+ * After an absorption of 10 WETH at 1,940: 180,600 in cash and 20,000 of inventory, 20,100 with its premium of 0.5 % for
+ * who comes, 19,000 less its haircut of 5 % for who leaves.
+ */
+const FULL = usdc(200_700);
 const CUT = usdc(199_600);
 
 async function holding() {
@@ -71,7 +74,7 @@ describe("LiquidityBuffer: value", () => {
       expect(await buffer.previewMint(many)).to.equal(mulDivUp(many, usdc(200_000) + 1n, SHARES + 1000n));
     });
 
-    it("has no haircut", async () => {
+    it("has the premium at which the sale starts", async () => {
       const { buffer, other } = await holding();
       const shares = mulDiv(usdc(1000), SHARES + 1000n, FULL + 1n);
       expect(await buffer.previewDeposit(usdc(1000))).to.equal(shares);
@@ -80,7 +83,7 @@ describe("LiquidityBuffer: value", () => {
         .withArgs(other.address, other.address, usdc(1000), shares);
     });
 
-    it("has no haircut for a mint, rounded up", async () => {
+    it("has it for a mint, rounded up", async () => {
       const { buffer, other } = await holding();
       const assets = mulDivUp(777_777_777n, FULL + 1n, SHARES + 1000n);
       expect(await buffer.previewMint(777_777_777n)).to.equal(assets);
@@ -96,7 +99,7 @@ describe("LiquidityBuffer: value", () => {
       const depositPrice = async (): Promise<bigint> => {
         const shares = 10n ** 30n;
         const value = mulDiv(await buffer.previewMint(shares), SHARES + 1000n, shares) - 1n;
-        return ((value - usdc(180_600)) * 10n ** 36n) / weth(10);
+        return ((value - usdc(180_600)) * 10n ** 36n * 200n) / 201n / weth(10);
       };
       await oracle.setPrice(priceE36(1000));
       expect(await depositPrice()).to.equal(priceE36(ETH_PRICE));
