@@ -3,10 +3,10 @@ import { expect } from "chai";
 import { ethers } from "hardhat";
 
 import { ETH_PRICE, INVENTORY, LANE, MARKET, WAD, priceE36, time, usdc, weth } from "../fixture";
-import { DAY, buffering } from "./fixture";
+import { DAY, HALF_HOUR, buffering } from "./fixture";
 
 /** The refusals, in the contract's order. */
-const [NONE, NO_INVENTORY, AUCTIONS_RUNNING, PRICE_UNDER_AVERAGE, NOTHING_EMITTED] = [0, 1, 2, 3, 4] as const;
+const [NONE, NO_INVENTORY, LANE_OPEN, PRICE_UNDER_AVERAGE, NOTHING_EMITTED] = [0, 1, 2, 3, 4] as const;
 
 const SLOPE = BigInt(INVENTORY.slopeWad);
 /** Half of the lane's 120 WETH an hour, which is 1.2 times 100 WETH of depth: a WETH a minute. */
@@ -22,29 +22,32 @@ function costOf(quantity: bigint, multipleWad: bigint, flat = 0n, price = priceE
   return (numerator + denominator - 1n) / denominator;
 }
 
-/** 10 WETH taken over a minute before the next block. */
+/** 10 WETH absorbed a minute before the next block. */
 async function minuteAgo() {
   const all = await buffering();
-  const at = await all.takeOver(weth(10), usdc(19_400));
+  const at = await all.absorb(weth(10), usdc(19_400));
   await time.setNextBlockTimestamp(at + 60);
   return { ...all, at };
 }
 
-/** A real auction in the same market, which leaves the price within the average's tolerance. */
-async function withAuction() {
+/** The market's lane opened by a position of its own, at a price that is its average, and 10 WETH absorbed. */
+async function withLane() {
   const all = await buffering();
-  const { house, vault, collateral, other, keeper, open, setPrice, takeOver } = all;
+  const { house, collateral, other, keeper, open, setPrice, absorb, watch } = all;
   await open(other, weth(10), usdc(16_000));
   await setPrice(1925);
-  await vault.connect(all.lender).accrueInterest();
-  const at = await takeOver(weth(10), usdc(18_000));
-  await house.connect(keeper).start(collateral, other);
-  // the average comes down to the price
+  await watch();
   await time.increase(3 * 3600);
-  await house.sync(collateral);
-  expect((await house.lane(collateral)).auctions).to.equal(1);
-  return { ...all, at };
+  const at = await absorb(weth(10), usdc(18_000));
+  const openLane = async (): Promise<number> => {
+    await house.connect(keeper).open(collateral, other, keeper);
+    return time.latest();
+  };
+  return { ...all, at, openLane };
 }
+
+/** The longest age of the lane, 10 % at the slope, and the time in which it may be idle. */
+const OPEN_FOR = 1200 + Number(LANE.idleTime);
 
 describe("LiquidityBuffer: sale of inventory", () => {
   it("sells what it has let out, at the price of its age", async () => {
@@ -64,8 +67,8 @@ describe("LiquidityBuffer: sale of inventory", () => {
   });
 
   it("counts what was let out from where the last buy left it", async () => {
-    const { buffer, collateral, keeper, takeOver } = await buffering();
-    const at = await takeOver(weth(10), usdc(19_400));
+    const { buffer, collateral, keeper, absorb } = await buffering();
+    const at = await absorb(weth(10), usdc(19_400));
     await time.setNextBlockTimestamp(at + 150);
     await buffer.connect(keeper).buyInventory(collateral, weth(0.5), ethers.MaxUint256, keeper, "0x");
     expect((await buffer.inventory(collateral)).cursorWad).to.equal(BigInt(at + 30) * WAD);
@@ -125,8 +128,8 @@ describe("LiquidityBuffer: sale of inventory", () => {
   });
 
   it("forgets since when it held what is all sold", async () => {
-    const { buffer, collateral, keeper, takeOver, expectBalanced } = await buffering();
-    const at = await takeOver(weth(1), usdc(1900));
+    const { buffer, collateral, keeper, absorb, expectBalanced } = await buffering();
+    const at = await absorb(weth(1), usdc(1900));
     await time.setNextBlockTimestamp(at + 90);
     // only the last third of what was let out is flat: nothing is
     const cost = costOf(weth(1), multiple(90n));
@@ -136,7 +139,7 @@ describe("LiquidityBuffer: sale of inventory", () => {
     expect((await buffer.inventory(collateral)).slice(0, 2)).to.deep.equal([0n, 0n]);
     expect(await buffer.quoteInventory(collateral, 1n)).to.deep.equal([NO_INVENTORY, 0n, 0n, 0n]);
     await expectBalanced();
-    const again = await takeOver(weth(1), usdc(1900));
+    const again = await absorb(weth(1), usdc(1900));
     expect(await buffer.inventory(collateral)).to.deep.equal([weth(1), BigInt(again), BigInt(again) * WAD]);
   });
 
@@ -187,35 +190,27 @@ describe("LiquidityBuffer: sale of inventory", () => {
   });
 
   describe("the lane comes first", () => {
-    it("nothing is sold while an auction runs in the market, and then it is", async () => {
-      const { buffer, house, vault, collateral, other, keeper } = await withAuction();
-      expect(await buffer.quoteInventory(collateral, 1n)).to.deep.equal([AUCTIONS_RUNNING, 0n, 0n, 0n]);
+    it("nothing is sold while the lane is open, and then it is, to the second", async () => {
+      const { buffer, house, collateral, keeper, openLane } = await withLane();
+      const opened = await openLane();
+      expect(await buffer.quoteInventory(collateral, 1n)).to.deep.equal([LANE_OPEN, 0n, 0n, 0n]);
       await expect(buffer.connect(keeper).buyInventory(collateral, 1n, 1n, keeper, "0x"))
         .to.be.revertedWithCustomError(buffer, "NotForSale")
-        .withArgs(await collateral.getAddress(), AUCTIONS_RUNNING);
-      await vault.connect(other).repay(collateral, ethers.MaxUint256, other);
-      await house.cancel(collateral, other);
-      expect((await buffer.quoteInventory(collateral, 1n)).refusal).to.equal(NONE);
-    });
-
-    it("but not one that has expired and that nobody cancelled", async () => {
-      const { buffer, house, collateral } = await withAuction();
-      const expires =
-        (await house.lane(collateral)).startedAt + (await house.laneParameters(collateral)).maxAuctionDuration;
-      await time.increaseTo(expires);
-      expect(await house.isRunning(collateral)).to.equal(true);
-      expect((await buffer.quoteInventory(collateral, 1n)).refusal).to.equal(AUCTIONS_RUNNING);
-      await time.increaseTo(expires + 1n);
-      expect(await house.isRunning(collateral)).to.equal(false);
+        .withArgs(await collateral.getAddress(), LANE_OPEN);
+      await time.increaseTo(opened + OPEN_FOR);
+      expect(await house.isOpen(collateral)).to.equal(true);
+      expect((await buffer.quoteInventory(collateral, 1n)).refusal).to.equal(LANE_OPEN);
+      await time.increaseTo(opened + OPEN_FOR + 1);
+      expect(await house.isOpen(collateral)).to.equal(false);
       expect((await buffer.quoteInventory(collateral, 1n)).refusal).to.equal(NONE);
     });
 
     it("until it was held for maxHold, to the second", async () => {
-      const { buffer, house, collateral, other, at } = await withAuction();
-      await time.increaseTo(at + DAY - 3600);
-      await house.start(collateral, other);
+      const { buffer, collateral, at, openLane } = await withLane();
+      await time.increaseTo(at + DAY - 600);
+      await openLane();
       await time.increaseTo(at + DAY - 1);
-      expect((await buffer.quoteInventory(collateral, 1n)).refusal).to.equal(AUCTIONS_RUNNING);
+      expect((await buffer.quoteInventory(collateral, 1n)).refusal).to.equal(LANE_OPEN);
       await time.increaseTo(at + DAY);
       expect((await buffer.quoteInventory(collateral, 1n)).refusal).to.equal(NONE);
     });
@@ -244,21 +239,121 @@ describe("LiquidityBuffer: sale of inventory", () => {
       expect((await buffer.quoteInventory(collateral, 1n)).refusal).to.equal(NONE);
     });
 
-    it("and dust that was left does not open the gate for what is taken over later", async () => {
-      const { buffer, collateral, keeper, oracle, takeOver } = await buffering();
-      const at = await takeOver(weth(1), usdc(1900));
+    it("and dust that was left does not open the gate for what is absorbed later", async () => {
+      const { buffer, collateral, keeper, oracle, absorb } = await buffering();
+      const at = await absorb(weth(1), usdc(1900));
       await time.increaseTo(at + 120);
       await buffer.connect(keeper).buyInventory(collateral, weth(1) - 1n, ethers.MaxUint256, keeper, "0x");
       expect((await buffer.inventory(collateral)).amount).to.equal(1);
       await time.increase(2 * DAY);
       await oracle.setPrice(priceE36(1500));
-      await takeOver(weth(10), usdc(14_000));
+      await absorb(weth(10), usdc(14_000));
       await time.increase(60);
       expect((await buffer.quoteInventory(collateral, 1n)).refusal).to.equal(PRICE_UNDER_AVERAGE);
       // nor does it skip the premium
       await oracle.setPrice(priceE36(2000));
       const { multipleWad } = await buffer.quoteInventory(collateral, 1n);
       expect(multipleWad).to.be.gte(multiple(62n));
+    });
+  });
+
+  describe("in bites", () => {
+    const BITE = 120n;
+
+    async function biting() {
+      const all = await buffering();
+      await all.buffer.setInventoryParameters(all.collateral, { ...INVENTORY, biteTime: BITE });
+      const at = await all.absorb(weth(10), usdc(19_400));
+      return { ...all, at };
+    }
+
+    it("nothing is sold before a bite was let out, to the second", async () => {
+      const { buffer, collateral, keeper, at } = await biting();
+      await time.increaseTo(at + 119);
+      expect(await buffer.quoteInventory(collateral, weth(9))).to.deep.equal([NOTHING_EMITTED, 0n, 0n, multiple(119n)]);
+      await time.setNextBlockTimestamp(at + 120);
+      await expect(buffer.connect(keeper).buyInventory(collateral, weth(9), ethers.MaxUint256, keeper, "0x"))
+        .to.emit(buffer, "InventorySold")
+        .withArgs(
+          await collateral.getAddress(),
+          keeper.address,
+          keeper.address,
+          weth(2),
+          costOf(weth(2), multiple(120n)),
+          multiple(120n),
+        );
+      // and the next bite starts from here
+      await time.increaseTo(at + 239);
+      expect((await buffer.quoteInventory(collateral, weth(9))).refusal).to.equal(NOTHING_EMITTED);
+      await time.increaseTo(at + 240);
+      expect((await buffer.quoteInventory(collateral, weth(9))).bought).to.equal(weth(2));
+    });
+
+    it("lets a bite gather on top of what falls from end to end (B2)", async () => {
+      const { buffer, collateral, at } = await biting();
+      await time.increaseTo(at + DAY / 2);
+      const fall = (((WAD * 15n) / 1000n) * WAD) / SLOPE;
+      const available = (RATE * (fall + BITE * WAD)) / (3600n * WAD);
+      const flat = (RATE * BITE) / 3600n;
+      const least = (WAD * 1005n) / 1000n - (SLOPE * fall) / WAD;
+      expect(await buffer.quoteInventory(collateral, ethers.MaxUint256)).to.deep.equal([
+        NONE,
+        available,
+        costOf(available, least, flat),
+        least,
+      ]);
+    });
+
+    it("a dust bought holds nobody up for longer than it took to be let out", async () => {
+      const { buffer, collateral, keeper, at } = await biting();
+      await time.setNextBlockTimestamp(at + 120);
+      await buffer.connect(keeper).buyInventory(collateral, 1000n, ethers.MaxUint256, keeper, "0x");
+      expect((await buffer.quoteInventory(collateral, 1n)).refusal).to.equal(NOTHING_EMITTED);
+      await time.increaseTo(at + 121);
+      expect((await buffer.quoteInventory(collateral, 1n)).refusal).to.equal(NONE);
+    });
+  });
+
+  describe("a rate that is half an hour old", () => {
+    it("is refreshed by a sale, which goes by the new one", async () => {
+      const { buffer, house, collateral, depth, keeper, at } = await minuteAgo();
+      const { syncedAt } = await house.lane(collateral);
+      await depth.setDepth(weth(50));
+      await time.setNextBlockTimestamp(at + 60 + HALF_HOUR);
+      const buy = await buffer.connect(keeper).buyInventory(collateral, weth(9), ethers.MaxUint256, keeper, "0x");
+      // half a WETH a minute, for the three minutes that the fall takes
+      const fall = (((WAD * 15n) / 1000n) * WAD) / SLOPE;
+      await expect(buy).to.changeTokenBalance(collateral, keeper, ((RATE / 2n) * fall) / (3600n * WAD));
+      await expect(buy)
+        .to.emit(house, "Synced")
+        .withArgs(await collateral.getAddress(), weth(50), weth(60));
+      expect((await house.lane(collateral)).syncedAt).to.equal(at + 60 + HALF_HOUR);
+      expect(syncedAt).to.be.lte(at);
+      await time.increase(60);
+      await expect(buffer.connect(keeper).buyInventory(collateral, 1n, ethers.MaxUint256, keeper, "0x")).not.to.emit(
+        house,
+        "Synced",
+      );
+    });
+
+    it("is due after half an hour, to the second", async () => {
+      const { buffer, house, collateral, keeper, at } = await minuteAgo();
+      await house.sync(collateral);
+      expect(await time.latest()).to.equal(at + 60);
+      const buy = async () => buffer.connect(keeper).buyInventory(collateral, 1n, ethers.MaxUint256, keeper, "0x");
+      await time.setNextBlockTimestamp(at + 60 + HALF_HOUR - 1);
+      await expect(buy()).not.to.emit(house, "Synced");
+      await time.setNextBlockTimestamp(at + 60 + HALF_HOUR);
+      await expect(buy()).to.emit(house, "Synced");
+    });
+
+    it("stays where the depth can't be read, and stops no sale", async () => {
+      const { buffer, house, collateral, depth, keeper, at } = await minuteAgo();
+      await depth.setBroken(true);
+      await time.setNextBlockTimestamp(at + 60 + HALF_HOUR);
+      const buy = buffer.connect(keeper).buyInventory(collateral, weth(1), ethers.MaxUint256, keeper, "0x");
+      await expect(buy).to.changeTokenBalance(collateral, keeper, weth(1));
+      await expect(buy).not.to.emit(house, "Synced");
     });
   });
 
@@ -315,17 +410,18 @@ describe("LiquidityBuffer: sale of inventory", () => {
         abi.encodeFunctionData("redeem", [1n, self, self]),
         abi.encodeFunctionData("withdraw", [1n, self, self]),
         abi.encodeFunctionData("collectFees"),
-        abi.encodeFunctionData("takeOver", [token, 1n, 1n]),
+        abi.encodeFunctionData("fulfil", [self, self]),
+        abi.encodeFunctionData("absorb", [token, 1n, 1n]),
         abi.encodeFunctionData("cover", [1n]),
       ]) {
         await actor.setCalls([{ target: buffer, data }]);
         await expect(actor.run(buffer, buy)).to.be.revertedWithCustomError(buffer, "ReentrancyGuardReentrantCall");
       }
-      // the price falls inside: the take-over can't book
+      // the price falls inside: the absorption can't book
       const oracle = await ethers.getContractAt("MockOracle", (await (await vaultOf(house)).market(token)).oracle);
       await actor.setCalls([
         { target: oracle, data: oracle.interface.encodeFunctionData("setPrice", [priceE36(1600)]) },
-        { target: house, data: house.interface.encodeFunctionData("absorb", [token, other.address]) },
+        { target: house, data: house.interface.encodeFunctionData("absorb", [token, other.address, self]) },
       ]);
       await expect(actor.run(buffer, buy)).to.be.revertedWithCustomError(buffer, "ReentrancyGuardReentrantCall");
     });
@@ -339,9 +435,9 @@ describe("LiquidityBuffer: sale of inventory", () => {
       await hostile.mint(borrower, weth(10));
       await hostile.connect(borrower).approve(vault, weth(10));
       await vault.connect(borrower).supplyCollateral(hostile, weth(10), borrower);
-      await buffer.connect(asHouse).takeOver(hostile, weth(1), 0n);
-      const fills = [{ owner: borrower, collateral: weth(1), repaid: 0n }];
-      await vault.connect(asHouse).settle(hostile, fills, 0n, buffer, buffer, "0x");
+      await buffer.connect(asHouse).absorb(hostile, weth(1), 0n);
+      const fills = [{ owner: borrower, collateral: weth(1), repaid: 0n, pay: 0n }];
+      await vault.connect(asHouse).settle(hostile, fills, 0n, buffer, buffer, ethers.ZeroAddress, "0x");
       await time.increase(60);
       await hostile.setHook(buffer, buffer.interface.encodeFunctionData("deposit", [1n, keeper.address]));
       await expect(buffer.connect(keeper).buyInventory(hostile, 1n, 10n, keeper, "0x")).to.be.revertedWithCustomError(

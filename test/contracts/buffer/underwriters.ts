@@ -1,17 +1,14 @@
 import { expect } from "chai";
 import { ethers } from "hardhat";
 
-import { time, usdc, weth } from "../fixture";
-import { COOLDOWN, DAY, buffering } from "./fixture";
+import { deployHouse, time, usdc, weth } from "../fixture";
+import { COOLDOWN, DAY, SHARES, buffering } from "./fixture";
 
-const SHARES = usdc(200_000) * 1000n;
-const CLAIM_WINDOW = 2 * DAY;
-
-/** All of the underwriter's shares requested, and the cooldown over. */
+/** All of the underwriter's shares fulfilled. */
 async function claimable() {
   const all = await buffering();
-  await all.buffer.connect(all.underwriter).requestRedeem(SHARES, all.underwriter, all.underwriter);
-  await time.increase(COOLDOWN);
+  await all.request(all.underwriter);
+  await all.buffer.fulfil(all.underwriter, all.underwriter);
   return all;
 }
 
@@ -71,24 +68,25 @@ describe("LiquidityBuffer: underwriters (ERC-4626 in, ERC-7540 out)", () => {
       expect(await buffer.claimableRedeemRequest(0n, underwriter)).to.equal(0);
       expect(await buffer.maxRedeem(underwriter)).to.equal(0);
       expect(await buffer.totalSupply()).to.equal(SHARES);
-      const requested = await time.latest();
-      await time.increaseTo(requested + COOLDOWN - 1);
+      const at = await time.latest();
+      expect(await buffer.request(underwriter)).to.deep.equal([SHARES / 2n, BigInt(at + COOLDOWN), 0n]);
+      // ready or not, what nobody has fulfilled is pending
+      await time.increase(2 * COOLDOWN);
+      expect(await buffer.pendingRedeemRequest(0n, underwriter)).to.equal(SHARES / 2n);
       expect(await buffer.claimableRedeemRequest(0n, underwriter)).to.equal(0);
-      await time.increaseTo(requested + COOLDOWN);
-      expect(await buffer.pendingRedeemRequest(0n, underwriter)).to.equal(0);
-      expect(await buffer.claimableRedeemRequest(0n, underwriter)).to.equal(SHARES / 2n);
-      expect(await buffer.maxRedeem(underwriter)).to.equal(SHARES / 2n);
-      expect(await buffer.maxWithdraw(underwriter)).to.equal(usdc(100_000));
+      expect(await buffer.maxWithdraw(underwriter)).to.equal(0);
     });
 
-    it("starts the cooldown of all shares again", async () => {
-      const { buffer, underwriter } = await buffering();
+    it("starts the cooldown of all waiting shares again", async () => {
+      const { buffer, underwriter, request } = await buffering();
       const caller = buffer.connect(underwriter);
-      await caller.requestRedeem(1000n, underwriter, underwriter);
-      await time.increase(COOLDOWN);
+      await request(underwriter, 1000n);
       await caller.requestRedeem(500n, underwriter, underwriter);
+      const readyAt = (await time.latest()) + COOLDOWN;
       expect(await buffer.pendingRedeemRequest(0n, underwriter)).to.equal(1500);
-      expect(await buffer.claimableRedeemRequest(0n, underwriter)).to.equal(0);
+      await expect(buffer.fulfil(underwriter, underwriter))
+        .to.be.revertedWithCustomError(buffer, "CoolingDown")
+        .withArgs(readyAt);
     });
 
     it("is for the owner, its operator and whom it gave an allowance", async () => {
@@ -112,14 +110,15 @@ describe("LiquidityBuffer: underwriters (ERC-4626 in, ERC-7540 out)", () => {
     });
 
     it("lets nobody start another's cooldown again", async () => {
-      const { buffer, underwriter, other } = await buffering();
+      const { buffer, underwriter, other, watch } = await buffering();
       await buffer.connect(underwriter).requestRedeem(SHARES, underwriter, underwriter);
       await buffer.connect(other).deposit(1n, other);
       await time.increase(COOLDOWN);
+      await watch();
       await expect(buffer.connect(other).requestRedeem(1n, underwriter, other))
         .to.be.revertedWithCustomError(buffer, "NotOperator")
         .withArgs(other.address, underwriter.address);
-      expect(await buffer.claimableRedeemRequest(0n, underwriter)).to.equal(SHARES);
+      await buffer.fulfil.staticCall(underwriter, underwriter);
       // whom the controller trusts may
       await buffer.connect(underwriter).setOperator(other, true);
       await buffer.connect(other).requestRedeem(1n, underwriter, other);
@@ -152,9 +151,10 @@ describe("LiquidityBuffer: underwriters (ERC-4626 in, ERC-7540 out)", () => {
         .to.emit(buffer, "Withdraw")
         .withArgs(underwriter.address, other.address, underwriter.address, 50_001n, 50_001_999n);
       await expect(claim).to.changeTokenBalances(loan, [buffer, other], [-50_001n, 50_001n]);
-      expect(await buffer.totalSupply()).to.equal(SHARES - 50_001_999n);
-      expect(await buffer.balanceOf(buffer)).to.equal(SHARES - 50_001_999n);
+      expect(await buffer.totalSupply()).to.equal(0);
       expect(await buffer.claimableRedeemRequest(0n, underwriter)).to.equal(SHARES - 50_001_999n);
+      expect(await buffer.claimable(underwriter)).to.deep.equal([SHARES - 50_001_999n, usdc(200_000) - 50_001n]);
+      expect(await buffer.setAside()).to.equal(usdc(200_000) - 50_001n);
       await expectBalanced();
     });
 
@@ -168,72 +168,80 @@ describe("LiquidityBuffer: underwriters (ERC-4626 in, ERC-7540 out)", () => {
       await expectBalanced();
     });
 
-    it("wait for the cooldown, to the second", async () => {
-      const { buffer, underwriter } = await buffering();
+    it("pay all, to the unit, in whatever parts", async () => {
+      const { buffer, loan, underwriter, request, expectBalanced } = await buffering();
+      const before = await loan.balanceOf(underwriter);
+      await request(underwriter, 7_777_777n);
+      await buffer.fulfil(underwriter, underwriter);
+      expect(await buffer.maxWithdraw(underwriter)).to.equal(7777n);
       const caller = buffer.connect(underwriter);
-      await caller.requestRedeem(SHARES, underwriter, underwriter);
-      const claimableAt = (await time.latest()) + COOLDOWN;
-      await time.setNextBlockTimestamp(claimableAt - 1);
-      await expect(caller.redeem(1000n, underwriter, underwriter))
-        .to.be.revertedWithCustomError(buffer, "CoolingDown")
-        .withArgs(claimableAt);
-      await time.setNextBlockTimestamp(claimableAt);
-      await caller.redeem(1000n, underwriter, underwriter);
+      await caller.redeem(1n, underwriter, underwriter);
+      await caller.withdraw(1000n, underwriter, underwriter);
+      await caller.redeem(333_333n, underwriter, underwriter);
+      await caller.withdraw(await buffer.maxWithdraw(underwriter), underwriter, underwriter);
+      expect(await buffer.claimable(underwriter)).to.deep.equal([0n, 0n]);
+      expect((await loan.balanceOf(underwriter)) - before).to.equal(7777n);
+      await expectBalanced();
     });
 
-    it("are open for two days, and then after each further cooldown, to the second", async () => {
-      const { buffer, underwriter } = await buffering();
+    it("are at the price of the fulfilment for ever, whatever is lost or earned later", async () => {
+      const { buffer, loan, oracle, underwriter, other, asVault, absorb, request, earnFee, expectBalanced } =
+        await buffering();
+      await request(underwriter, SHARES / 4n);
+      await buffer.fulfil(underwriter, underwriter);
       const caller = buffer.connect(underwriter);
-      await caller.requestRedeem(SHARES, underwriter, underwriter);
-      const opens = (await time.latest()) + COOLDOWN;
-      const period = CLAIM_WINDOW + COOLDOWN;
-      // what governance sets later is for requests to come
-      await buffer.setCooldown(DAY);
-      for (const opensAt of [opens, opens + period, opens + 7 * period]) {
-        await time.increaseTo(opensAt - 1);
-        expect(await buffer.claimableRedeemRequest(0n, underwriter)).to.equal(0);
-        expect(await buffer.pendingRedeemRequest(0n, underwriter)).to.be.gt(0);
-        await time.increaseTo(opensAt);
-        await caller.redeem.staticCall(1000n, underwriter, underwriter);
-        expect(await buffer.maxRedeem(underwriter)).to.be.gt(0);
-        await time.increaseTo(opensAt + CLAIM_WINDOW - 2);
-        await caller.redeem(1000n, underwriter, underwriter);
-        await expect(caller.redeem(1000n, underwriter, underwriter))
-          .to.be.revertedWithCustomError(buffer, "CoolingDown")
-          .withArgs(opensAt + period);
-        expect(await buffer.maxRedeem(underwriter)).to.equal(0);
-      }
-      expect(await buffer.pendingRedeemRequest(0n, underwriter)).to.equal(SHARES - 3000n);
-    });
-
-    it("are refused while there is no price, and what can be claimed then is said to be nothing", async () => {
-      const { buffer, oracle, collateral, underwriter, takeOver } = await claimable();
-      await takeOver(weth(10), usdc(19_400));
-      expect(await buffer.maxRedeem(underwriter)).to.be.gt(0);
+      const worth = async (): Promise<bigint> => caller.redeem.staticCall(SHARES / 4n, underwriter, underwriter);
+      expect(await worth()).to.equal(usdc(50_000));
+      // a loss, a market without a price, a fee, a deposit; and everything is lost
+      await absorb(weth(50), usdc(90_000));
+      await oracle.setPrice(1n);
+      expect(await worth()).to.equal(usdc(50_000));
       await oracle.setBroken(true);
-      expect(await buffer.maxRedeem(underwriter)).to.equal(0);
-      expect(await buffer.maxWithdraw(underwriter)).to.equal(0);
-      expect(await buffer.claimableRedeemRequest(0n, underwriter)).to.equal(SHARES);
-      // without inventory its shares have a price, but its markets may be in trouble
-      const empty = await claimable();
-      await empty.oracle.setBroken(true);
-      await expect(empty.buffer.connect(empty.underwriter).redeem(1000n, empty.underwriter, empty.underwriter))
-        .to.be.revertedWithCustomError(empty.buffer, "MarketInTrouble")
-        .withArgs(await collateral.getAddress());
+      expect(await worth()).to.equal(usdc(50_000));
+      await oracle.setBroken(false);
+      await earnFee(usdc(500));
+      await buffer.collectFees();
+      await buffer.connect(other).deposit(usdc(1), other);
+      await buffer.connect(asVault).cover(ethers.MaxUint256);
+      expect(await buffer.cash()).to.equal(0);
+      await time.increase(1000 * DAY);
+      expect(await worth()).to.equal(usdc(50_000));
+      await expectBalanced();
+      const claim = caller.withdraw(usdc(50_000), underwriter, underwriter);
+      await expect(claim).to.changeTokenBalance(loan, underwriter, usdc(50_000));
     });
 
-    it("are of what was requested, and no more", async () => {
+    it("of two fulfilments pay both, shares at their mean", async () => {
+      const { buffer, underwriter, asVault, request } = await buffering();
+      await request(underwriter, SHARES / 4n);
+      await buffer.fulfil(underwriter, underwriter);
+      // half of what is left is lost
+      await buffer.connect(asVault).cover(usdc(75_000));
+      await request(underwriter, SHARES / 4n);
+      await buffer.fulfil(underwriter, underwriter);
+      expect(await buffer.claimable(underwriter)).to.deep.equal([SHARES / 2n, usdc(75_000)]);
+      expect(await buffer.connect(underwriter).redeem.staticCall(SHARES / 4n, underwriter, underwriter)).to.equal(
+        usdc(37_500),
+      );
+    });
+
+    it("are of what was fulfilled, and no more", async () => {
       const { buffer, underwriter, other } = await claimable();
       await expect(buffer.connect(underwriter).redeem(SHARES + 1n, underwriter, underwriter))
         .to.be.revertedWithCustomError(buffer, "NotEnoughClaimable")
         .withArgs(SHARES + 1n, SHARES);
+      await expect(buffer.connect(underwriter).withdraw(usdc(200_000) + 1n, underwriter, underwriter))
+        .to.be.revertedWithCustomError(buffer, "NotEnoughClaimable")
+        .withArgs(usdc(200_000) + 1n, usdc(200_000));
       await buffer.connect(other).deposit(usdc(1), other);
-      await expect(buffer.connect(other).redeem(1n, other, other))
-        .to.be.revertedWithCustomError(buffer, "NotEnoughClaimable")
-        .withArgs(1n, 0n);
-      await expect(buffer.connect(other).withdraw(1n, other, other))
-        .to.be.revertedWithCustomError(buffer, "NotEnoughClaimable")
-        .withArgs(1000n, 0n);
+      await buffer.connect(other).requestRedeem(1000n, other, other);
+      await time.increase(COOLDOWN);
+      // ready, and not fulfilled
+      for (const method of ["redeem", "withdraw"] as const) {
+        await expect(buffer.connect(other)[method](1n, other.address, other.address))
+          .to.be.revertedWithCustomError(buffer, "NotEnoughClaimable")
+          .withArgs(1n, 0n);
+      }
     });
 
     it("are the controller's and its operators'", async () => {
@@ -273,72 +281,6 @@ describe("LiquidityBuffer: underwriters (ERC-4626 in, ERC-7540 out)", () => {
       }
     });
 
-    it("are refused while any auction runs, so that nobody leaves ahead of a loss (B3)", async () => {
-      const { buffer, house, vault, collateral, underwriter, other, keeper, open, setPrice } = await claimable();
-      await open(other, weth(10), usdc(16_000));
-      await setPrice(1900);
-      await house.connect(keeper).start(collateral, other);
-      expect(await buffer.maxRedeem(underwriter)).to.equal(0);
-      expect(await buffer.maxWithdraw(underwriter)).to.equal(0);
-      // and till it is ended, at whatever price
-      for (const price of [1900, 2000]) {
-        await setPrice(price);
-        for (const method of ["redeem", "withdraw"] as const) {
-          await expect(buffer.connect(underwriter)[method](1000n, underwriter.address, underwriter.address))
-            .to.be.revertedWithCustomError(buffer, "MarketInTrouble")
-            .withArgs(await collateral.getAddress());
-        }
-      }
-      // a request may be made, and the claim when it is over
-      await buffer.connect(keeper).deposit(usdc(1), keeper);
-      await buffer.connect(keeper).requestRedeem(1000n, keeper, keeper);
-      await vault.connect(other).supplyCollateral(collateral, weth(10), other);
-      await house.cancel(collateral, other);
-      await setPrice(2000);
-      await buffer.connect(underwriter).redeem(SHARES, underwriter, underwriter);
-    });
-
-    it("are refused from the fall of a price on, before anybody has started an auction (B3)", async () => {
-      const { buffer, house, collateral, underwriter, other, open, setPrice } = await claimable();
-      await open(other, weth(10), usdc(16_000));
-      await setPrice(1975); // 1.25 % under the average, of which 1 % is tolerated
-      expect(await buffer.maxRedeem(underwriter)).to.equal(0);
-      await expect(buffer.connect(underwriter).redeem(1000n, underwriter, underwriter))
-        .to.be.revertedWithCustomError(buffer, "MarketInTrouble")
-        .withArgs(await collateral.getAddress());
-      // once the price was seen, the average follows it
-      await house.sync(collateral);
-      await time.increase(3600);
-      await buffer.connect(underwriter).redeem(SHARES, underwriter, underwriter);
-    });
-
-    it("pay from cash only", async () => {
-      const { buffer, underwriter, takeOver } = await claimable();
-      await takeOver(weth(60), usdc(110_000));
-      // 90,000 in cash, and inventory worth 120,000 less 5 %
-      expect(await buffer.totalAssets()).to.equal(usdc(204_000));
-      await expect(buffer.connect(underwriter).withdraw(usdc(90_000) + 1n, underwriter, underwriter))
-        .to.be.revertedWithCustomError(buffer, "NotEnoughCash")
-        .withArgs(usdc(90_000) + 1n, usdc(90_000));
-      const most = (usdc(90_000) * (SHARES + 1000n)) / (usdc(204_000) + 1n);
-      expect(await buffer.maxRedeem(underwriter)).to.equal(most);
-      expect(await buffer.maxWithdraw(underwriter)).to.equal((most * (usdc(204_000) + 1n)) / (SHARES + 1000n));
-      await buffer.connect(underwriter).redeem(most, underwriter, underwriter);
-      expect(await buffer.cash()).to.be.within(0n, 1n);
-    });
-
-    it("pay the price of the claim: a loss after the request is borne (B3)", async () => {
-      const { buffer, loan, underwriter, asVault, expectBalanced } = await claimable();
-      await buffer.connect(asVault).cover(usdc(50_000));
-      await expect(buffer.connect(underwriter).redeem(SHARES, underwriter, underwriter)).to.changeTokenBalance(
-        loan,
-        underwriter,
-        // the unit's fourth part that is left of the virtual unit and the virtual shares' 0.75 is rounded away
-        usdc(150_000),
-      );
-      await expectBalanced();
-    });
-
     it("have no preview, as ERC-7540 asks", async () => {
       const { buffer } = await buffering();
       await expect(buffer.previewRedeem(1n)).to.be.revertedWithCustomError(buffer, "PreviewNotAvailable");
@@ -360,18 +302,20 @@ describe("LiquidityBuffer: underwriters (ERC-4626 in, ERC-7540 out)", () => {
     await expect(buffer.connect(other).setCooldown(3600))
       .to.be.revertedWithCustomError(buffer, "AccessManagedUnauthorized")
       .withArgs(other.address);
+    // a request goes by the cooldown of its day
     await time.increase(3600);
-    expect(await buffer.claimableRedeemRequest(0n, underwriter)).to.equal(0);
+    await expect(buffer.fulfil(underwriter, underwriter)).to.be.revertedWithCustomError(buffer, "CoolingDown");
     await buffer.connect(underwriter).requestRedeem(1000n, underwriter, underwriter);
     await time.increase(3600);
-    expect(await buffer.claimableRedeemRequest(0n, underwriter)).to.equal(2000);
+    // nobody has watched meanwhile, which is asked after the cooldown
+    expect(await buffer.fulfil.staticCall(underwriter, underwriter)).to.deep.equal([0n, 0n]);
   });
 
   it("can't be entered again from the loan token", async () => {
     const { manager, rates, other } = await buffering();
     const loan = await ethers.deployContract("MockERC20Hook", ["Hostile", "HOST", 6]);
     const vault = await ethers.deployContract("Vault", [loan, "V", "V", rates, manager]);
-    const house = await ethers.deployContract("AuctionHouse", [vault, manager]);
+    const house = await deployHouse(vault, manager);
     const buffer = await ethers.deployContract("LiquidityBuffer", [house, "B", "B", COOLDOWN, manager]);
     await vault.link(house, buffer);
     await loan.mint(other, usdc(100));
@@ -380,11 +324,16 @@ describe("LiquidityBuffer: underwriters (ERC-4626 in, ERC-7540 out)", () => {
     await caller.deposit(usdc(50), other);
     await caller.requestRedeem(1000n, other, other);
     await time.increase(COOLDOWN);
+    await caller.fulfil(other, other);
+    await caller.requestRedeem(1000n, other, other);
     const self = other.address;
     for (const data of [
       buffer.interface.encodeFunctionData("deposit", [1n, self]),
       buffer.interface.encodeFunctionData("mint", [1n, self]),
       buffer.interface.encodeFunctionData("requestRedeem", [1n, self, self]),
+      buffer.interface.encodeFunctionData("fulfil", [self, self]),
+      buffer.interface.encodeFunctionData("redeem", [1n, self, self]),
+      buffer.interface.encodeFunctionData("withdraw", [1n, self, self]),
       buffer.interface.encodeFunctionData("collectFees"),
     ]) {
       await loan.setHook(buffer, data);

@@ -1,15 +1,12 @@
 import { expect } from "chai";
 
-import { COOLDOWN, buffering } from "../buffer/fixture";
-import { time, usdc } from "../fixture";
+import { buffering } from "../buffer/fixture";
+import { usdc } from "../fixture";
 
 describe("regression: fees that the buffer earns while it has no underwriter", () => {
   it("make shares dear, so that a deposit too small for one is refused, not kept", async () => {
-    const { buffer, underwriter, other, earnFee } = await buffering();
-    const shares = await buffer.balanceOf(underwriter);
-    await buffer.connect(underwriter).requestRedeem(shares, underwriter, underwriter);
-    await time.increase(COOLDOWN);
-    await buffer.connect(underwriter).redeem(shares, underwriter, underwriter);
+    const { buffer, underwriter, other, leave, earnFee } = await buffering();
+    await leave(underwriter);
     expect(await buffer.totalSupply()).to.equal(0);
 
     await earnFee(usdc(10_000));

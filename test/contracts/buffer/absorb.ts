@@ -2,60 +2,88 @@ import { expect } from "chai";
 import { ethers } from "hardhat";
 
 import { INVENTORY, WAD, time, usdc, weth } from "../fixture";
-import { buffering } from "./fixture";
+import { SHARES, buffering } from "./fixture";
 
-describe("LiquidityBuffer: take-overs and losses", () => {
-  it("books a take-over, which the vault settles (B1)", async () => {
+describe("LiquidityBuffer: absorptions and losses", () => {
+  it("books an absorption, which the vault settles (B1)", async () => {
     const { buffer, vault, loan, collateral, asHouse, borrower, expectBalanced } = await buffering();
     expect(await buffer.capacity(collateral)).to.deep.equal([usdc(200_000), INVENTORY.cap]);
-    const take = buffer.connect(asHouse).takeOver(collateral, weth(10), usdc(19_400));
-    await expect(take)
-      .to.emit(buffer, "TakenOver")
+    const absorption = buffer.connect(asHouse).absorb(collateral, weth(10), usdc(19_400));
+    await expect(absorption)
+      .to.emit(buffer, "InventoryAbsorbed")
       .withArgs(await collateral.getAddress(), weth(10), usdc(19_400));
     const at = BigInt(await time.latest());
     expect(await buffer.inventory(collateral)).to.deep.equal([weth(10), at, at * WAD]);
     expect(await buffer.cash()).to.equal(usdc(180_600));
     expect(await buffer.capacity(collateral)).to.deep.equal([usdc(180_600), 10n ** 24n - weth(10)]);
-    const fills = [{ owner: borrower, collateral: weth(10), repaid: usdc(19_400) }];
-    await expect(vault.connect(asHouse).settle(collateral, fills, 0n, buffer, buffer, "0x")).to.changeTokenBalances(
-      loan,
-      [vault, buffer],
-      [usdc(19_400), -usdc(19_400)],
-    );
+    const fills = [{ owner: borrower, collateral: weth(10), repaid: usdc(19_400), pay: 0n }];
+    const settle = vault.connect(asHouse).settle(collateral, fills, 0n, buffer, buffer, ethers.ZeroAddress, "0x");
+    await expect(settle).to.changeTokenBalances(loan, [vault, buffer], [usdc(19_400), -usdc(19_400)]);
     await expectBalanced();
   });
 
   it("is the auction house's alone, and costs no more than the cash", async () => {
     const { buffer, house, collateral, asHouse, asVault, other } = await buffering();
     for (const user of [other, asVault]) {
-      await expect(buffer.connect(user).takeOver(collateral, 1n, 1n))
+      await expect(buffer.connect(user).absorb(collateral, 1n, 1n))
         .to.be.revertedWithCustomError(buffer, "NotAllowed")
         .withArgs(user.address, await house.getAddress());
     }
-    await expect(buffer.connect(asHouse).takeOver(collateral, 1n, usdc(200_000) + 1n))
+    await expect(buffer.connect(asHouse).absorb(collateral, 1n, usdc(200_000) + 1n))
       .to.be.revertedWithCustomError(buffer, "NotEnoughCash")
       .withArgs(usdc(200_000) + 1n, usdc(200_000));
-    await expect(buffer.connect(asHouse).takeOver(collateral, 2n ** 128n, 0n))
+    await expect(buffer.connect(asHouse).absorb(collateral, 2n ** 128n, 0n))
       .to.be.revertedWithCustomError(buffer, "SafeCastOverflowedUintDowncast")
       .withArgs(128, 2n ** 128n);
   });
 
   it("has no room under a cap that was lowered", async () => {
-    const { buffer, collateral, takeOver } = await buffering();
-    await takeOver(weth(10), usdc(19_400));
+    const { buffer, collateral, absorb } = await buffering();
+    await absorb(weth(10), usdc(19_400));
     await buffer.setInventoryParameters(collateral, { ...INVENTORY, cap: weth(9) });
     expect(await buffer.capacity(collateral)).to.deep.equal([usdc(180_600), 0n]);
   });
 
-  it("holds what was taken over since the mean of its take-overs, weighted by amount", async () => {
-    const { buffer, collateral, takeOver } = await buffering();
-    const first = await takeOver(weth(30), usdc(50_000));
-    const { cursorWad } = await buffer.inventory(collateral);
+  it("holds what was absorbed since the mean of its absorptions, weighted by amount", async () => {
+    const { buffer, collateral, absorb } = await buffering();
+    const first = await absorb(weth(30), usdc(50_000));
     await time.increase(1000);
-    const second = await takeOver(weth(10), usdc(15_000));
+    const second = await absorb(weth(10), usdc(15_000));
     // three quarters have been held since the first: rounded up, to the later
     const held = BigInt(second) - (BigInt(second - first) * 3n) / 4n;
-    expect(await buffer.inventory(collateral)).to.deep.equal([weth(40), held, cursorWad]);
+    // what of the old was for sale is for sale of all together: three quarters of the longest age, 1.5 % at the slope
+    const age = (((WAD * 15n) / 1000n) * WAD) / BigInt(INVENTORY.slopeWad);
+    const cursor = BigInt(second) * WAD - (age * 3n) / 4n;
+    expect(await buffer.inventory(collateral)).to.deep.equal([weth(40), held, cursor]);
+  });
+
+  it("collects fees where the cash does not do, and only there", async () => {
+    const { buffer, vault, collateral, absorb, asHouse, earnFee } = await buffering();
+    await earnFee(usdc(500));
+    await absorb(weth(110), usdc(200_000) - 1n);
+    expect(await vault.bufferFees()).to.equal(usdc(500));
+    expect(await buffer.cash()).to.equal(1);
+    await absorb(weth(0.1), 1n);
+    expect(await vault.bufferFees()).to.equal(usdc(500));
+    const absorption = buffer.connect(asHouse).absorb(collateral, weth(0.1), usdc(200));
+    await expect(absorption).to.emit(buffer, "FeesCollected").withArgs(usdc(500));
+    expect(await buffer.cash()).to.equal(usdc(300));
+    await expect(buffer.connect(asHouse).absorb(collateral, 1n, usdc(300) + 1n))
+      .to.be.revertedWithCustomError(buffer, "NotEnoughCash")
+      .withArgs(usdc(300) + 1n, usdc(300));
+  });
+
+  it("counts fees in what it can absorb, as far as the vault has the cash for them", async () => {
+    const { buffer, vault, collateral, lender, other, open, earnFee } = await buffering();
+    await earnFee(usdc(500));
+    expect((await buffer.capacity(collateral)).cash_).to.equal(usdc(200_500));
+    await open(other, weth(1000), usdc(500_000));
+    await vault.connect(lender).withdraw((await vault.idle()) - usdc(300), lender, lender);
+    expect((await buffer.capacity(collateral)).cash_).to.equal(usdc(200_300));
+    await buffer.collectFees();
+    expect((await buffer.capacity(collateral)).cash_).to.equal(usdc(200_300));
+    expect(await buffer.cash()).to.equal(usdc(200_300));
+    expect(await vault.bufferFees()).to.equal(usdc(200));
   });
 
   describe("cover", () => {
@@ -83,21 +111,24 @@ describe("LiquidityBuffer: take-overs and losses", () => {
       }
     });
 
-    it("that takes everything leaves old shares nothing of what comes after", async () => {
-      const { buffer, underwriter, other, asVault } = await buffering();
+    it("leaves alone what is set aside for claims", async () => {
+      const { buffer, loan, underwriter, asVault, request, expectBalanced } = await buffering();
+      await request(underwriter, SHARES / 4n);
+      await buffer.fulfil(underwriter, underwriter);
+      expect(await buffer.connect(asVault).cover.staticCall(usdc(200_000))).to.equal(usdc(150_000));
       await buffer.connect(asVault).cover(usdc(200_000));
-      expect(await buffer.totalAssets()).to.equal(0);
-      await buffer.connect(other).deposit(usdc(1000), other);
-      expect(await buffer.convertToAssets(await buffer.balanceOf(underwriter))).to.be.lte(1);
-      expect(await buffer.convertToAssets(await buffer.balanceOf(other))).to.be.within(usdc(1000) - 1n, usdc(1000));
+      expect(await buffer.setAside()).to.equal(usdc(50_000));
+      await expectBalanced();
+      const claim = buffer.connect(underwriter).redeem(SHARES / 4n, underwriter, underwriter);
+      await expect(claim).to.changeTokenBalance(loan, underwriter, usdc(50_000));
     });
   });
 
   describe("setInventoryParameters", () => {
-    it("sets how a collateral is taken over and sold", async () => {
+    it("sets how a collateral is absorbed and sold", async () => {
       const { buffer, collateral } = await buffering();
-      const parameters = [weth(5), 10n ** 13n, 10_000n, 2000n, 1000n, 10_000n, 5000n, 1n] as const;
-      const [cap, slopeWad, paceShareBps, premiumBps, maxDiscountBps, emaToleranceBps, haircutBps, maxHold] =
+      const parameters = [weth(5), 10n ** 13n, 10_000n, 2000n, 1000n, 10_000n, 5000n, 1n, 86_400n] as const;
+      const [cap, slopeWad, paceShareBps, premiumBps, maxDiscountBps, emaToleranceBps, haircutBps, maxHold, biteTime] =
         parameters;
       await expect(
         buffer.setInventoryParameters(collateral, {
@@ -109,6 +140,7 @@ describe("LiquidityBuffer: take-overs and losses", () => {
           emaToleranceBps,
           haircutBps,
           maxHold,
+          biteTime,
         }),
       )
         .to.emit(buffer, "InventoryParametersSet")
@@ -136,6 +168,7 @@ describe("LiquidityBuffer: take-overs and losses", () => {
       ["emaToleranceBps", { emaToleranceBps: 10_001 }],
       ["haircutBps", { haircutBps: 5001 }],
       ["maxHold", { maxHold: 0 }],
+      ["biteTime", { biteTime: 86_401 }],
       ["cap", { cap: 2n ** 112n }],
     ] as const) {
       it(`refuses ${Object.entries(change).join(" and ")}`, async () => {
