@@ -17,8 +17,8 @@ const TOLERANCE = 0.01;
 type Core = Awaited<ReturnType<typeof core>>;
 type Call = (f: Core, owners: string[]) => Promise<ContractTransactionResponse>;
 
-/** Ten positions that are in auction, of wallets of their own. */
-async function tenInAuction(f: Core): Promise<string[]> {
+/** Ten unhealthy positions, of wallets of their own, and an open lane. */
+async function tenUnhealthy(f: Core, ltv: number): Promise<string[]> {
   const owners: string[] = [];
   for (let i = 0; i < 10; i++) {
     const wallet = new ethers.Wallet(ethers.id(`owner ${i}`), ethers.provider);
@@ -30,8 +30,8 @@ async function tenInAuction(f: Core): Promise<string[]> {
     owners.push(wallet.address);
   }
   await time.increase(HOUR);
-  await f.setPrice(1590 / 0.84);
-  for (const owner of owners) await f.house.connect(f.other).start(f.collateral, owner);
+  await f.setPrice(1590 / ltv);
+  await f.house.connect(f.other).open(f.collateral, owners[0] ?? ethers.ZeroAddress, f.other);
   await time.increase(900);
   return owners;
 }
@@ -43,16 +43,24 @@ async function unhealthy(f: Core, ltvAfter: number): Promise<void> {
   await f.setPrice(1590 / ltvAfter);
 }
 
-async function inAuction(f: Core, ltvAfter: number): Promise<void> {
+async function laneOpen(f: Core, ltvAfter: number): Promise<void> {
   await unhealthy(f, ltvAfter);
-  await f.house.connect(f.other).start(f.collateral, f.borrower);
+  await f.house.connect(f.other).open(f.collateral, f.borrower, f.other);
   await time.increase(900);
 }
 
 async function holdingInventory(f: Core): Promise<void> {
   await unhealthy(f, 0.93);
-  await f.house.connect(f.other).absorb(f.collateral, f.borrower);
+  await f.house.connect(f.other).absorb(f.collateral, f.borrower, f.other);
   await time.increase(2n * HOUR);
+}
+
+/** A request whose cooldown is over, in a market that is watched. */
+async function watchedRequest(f: Core): Promise<void> {
+  await f.buffer.connect(f.underwriter).requestRedeem(10n ** 9n, f.underwriter, f.underwriter);
+  await time.increase(3n * 24n * HOUR);
+  await f.house.observe(f.collateral);
+  await time.increase(HOUR / 2n);
 }
 
 /** What each call costs as a whole transaction. Every account that receives something has had some before. */
@@ -78,36 +86,34 @@ const calls: Record<string, { before?: (f: Core) => Promise<unknown>; call: Call
     before: (f) => f.open(f.borrower, weth(10), usdc(10_000)),
     call: (f) => f.vault.connect(f.borrower).repay(f.collateral, usdc(5_000), f.borrower),
   },
-  start: {
+  open: {
     before: (f) => unhealthy(f, 0.84),
-    call: (f) => f.house.connect(f.keeper).start(f.collateral, f.borrower),
+    call: (f) => f.house.connect(f.keeper).open(f.collateral, f.borrower, f.keeper),
   },
   "buy, part": {
-    before: (f) => inAuction(f, 0.84),
+    before: (f) => laneOpen(f, 0.84),
     call: (f) => f.house.connect(f.keeper).buy(f.collateral, f.borrower, weth(1), usdc(1e6), f.keeper, "0x"),
   },
   "buy, to the target": {
-    before: (f) => inAuction(f, 0.84),
+    before: (f) => laneOpen(f, 0.84),
     call: (f) => f.house.connect(f.keeper).buy(f.collateral, f.borrower, weth(100), usdc(1e6), f.keeper, "0x"),
   },
   "buyMany, ten to their targets": {
-    before: tenInAuction,
+    before: (f) => tenUnhealthy(f, 0.84),
     call: (f, owners) => {
       const orders = owners.map((owner) => ({ owner, maxCollateral: weth(100) }));
       return f.house.connect(f.keeper).buyMany(f.collateral, orders, usdc(1e6), f.keeper, "0x");
     },
   },
-  cancel: {
-    before: async (f) => {
-      await inAuction(f, 0.84);
-      await f.setPrice(2000);
-    },
-    call: (f) => f.house.connect(f.keeper).cancel(f.collateral, f.borrower),
-  },
   absorb: {
-    before: (f) => inAuction(f, 0.93),
-    call: (f) => f.house.connect(f.keeper).absorb(f.collateral, f.borrower),
+    before: (f) => laneOpen(f, 0.93),
+    call: (f) => f.house.connect(f.keeper).absorb(f.collateral, f.borrower, f.keeper),
   },
+  "absorbMany, ten to their targets": {
+    before: (f) => tenUnhealthy(f, 0.93),
+    call: (f, owners) => f.house.connect(f.keeper).absorbMany(f.collateral, owners, f.keeper),
+  },
+  observe: { before: () => time.increase(HOUR), call: (f) => f.house.connect(f.keeper).observe(f.collateral) },
   sync: { before: () => time.increase(HOUR), call: (f) => f.house.connect(f.keeper).sync(f.collateral) },
   buyInventory: {
     before: holdingInventory,
@@ -117,10 +123,14 @@ const calls: Record<string, { before?: (f: Core) => Promise<unknown>; call: Call
   requestRedeem: {
     call: (f) => f.buffer.connect(f.underwriter).requestRedeem(10n ** 9n, f.underwriter, f.underwriter),
   },
+  fulfil: {
+    before: watchedRequest,
+    call: (f) => f.buffer.connect(f.keeper).fulfil(f.underwriter, f.keeper),
+  },
   "buffer redeem": {
     before: async (f) => {
-      await f.buffer.connect(f.underwriter).requestRedeem(10n ** 9n, f.underwriter, f.underwriter);
-      await time.increase(3n * 24n * HOUR);
+      await watchedRequest(f);
+      await f.buffer.connect(f.keeper).fulfil(f.underwriter, f.keeper);
     },
     call: (f) => f.buffer.connect(f.underwriter).redeem(10n ** 9n, f.underwriter, f.underwriter),
   },
