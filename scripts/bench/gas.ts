@@ -18,7 +18,7 @@ const NOTES = `Gas of whole transactions; the batch for each of its ten position
 Oracles: ChainlinkOracle, of the collateral's feed over the loan asset's, for Spillway and Morpho Blue; AaveOracle of the same feeds
 for Aave. "guarded": Spillway with the pool's mean price beside it, as its deploy scripts set it up.
 Rates: Spillway and Aave kinked; Morpho Blue a fixed one, cheaper than the adaptive one that it has on mainnet.
-Liquidate all: Spillway to the target LTV (its buyer needs a start before), the peers the whole debt.
+Liquidate all: Spillway to the target LTV (once its lane is open), the peers the whole debt.
 The peers' batch: ten calls through Multicall3; Spillway's: buyMany.`;
 
 function render(actions: Measured): string {

@@ -26,6 +26,8 @@ const DEBT = 15_900n * USDC;
 /** What a part of a liquidation takes, and what it is about worth. */
 const PART = { collateral: 10n * ETH, worth: 1_500n * USDC };
 const BATCH = 10;
+/** A lane has closed by then, and pays for the next `open`. */
+const PAY_INTERVAL = 3_700;
 
 const account = (name: string): string => `0x${id(`gas bench ${name}`).slice(-40)}`;
 const [LENDER, USER, LIQUIDATOR, UNDERWRITER] = ["lender", "user", "liquidator", "underwriter"].map(account) as [
@@ -34,7 +36,7 @@ const [LENDER, USER, LIQUIDATOR, UNDERWRITER] = ["lender", "user", "liquidator",
   string,
   string,
 ];
-const SOLD = ["first", "guarded", "part", "whole", "absorbed first", "absorbed", "absorbed at once"] as const;
+const SOLD = ["first", "guarded", "part", "whole", "absorbed first", "absorbed"] as const;
 const owner = (name: (typeof SOLD)[number]): string => account(name);
 const TEN = Array.from({ length: BATCH }, (_, index) => account(`of ten ${index}`));
 
@@ -80,18 +82,19 @@ class Measurement {
     await this.userActions("spillway", ours, true, ", guarded");
 
     await this.publish((PRICE * OPENED_LTV) / 0.88);
-    await this.send(LIQUIDATOR, ours.start(owner("first")));
-    await this.note("start, guarded", "spillway", LIQUIDATOR, ours.start(owner("guarded")));
+    await this.send(LIQUIDATOR, ours.open(owner("first"), LIQUIDATOR));
+    await this.wait(PAY_INTERVAL);
+    await this.publish((PRICE * OPENED_LTV) / 0.88);
+    await this.note("open, guarded", "spillway", LIQUIDATOR, ours.open(owner("guarded"), LIQUIDATOR));
     const { from, calls } = await ours.dropGuards();
     await world.chain.setBalance(from, 10n ** 24n);
     for (const call of calls) await this.send(from, call);
 
     for (const [name, protocol] of protocols) await this.userActions(name, protocol, true);
 
-    await this.note("start", "spillway", LIQUIDATOR, ours.start(owner("part")));
-    for (const one of [...["whole", "absorbed first", "absorbed"].map(account), ...TEN]) {
-      await this.send(LIQUIDATOR, ours.start(one));
-    }
+    await this.wait(PAY_INTERVAL);
+    await this.publish((PRICE * OPENED_LTV) / 0.88);
+    await this.note("open", "spillway", LIQUIDATOR, ours.open(owner("part"), LIQUIDATOR));
     await this.wait(900);
     await this.publish((PRICE * OPENED_LTV) / 0.88);
     for (const [name, protocol] of protocols) {
@@ -103,9 +106,8 @@ class Measurement {
     }
 
     await this.publish((PRICE * OPENED_LTV) / 0.93);
-    await this.send(LIQUIDATOR, ours.absorb(owner("absorbed first")));
-    await this.note("absorb", "spillway", LIQUIDATOR, ours.absorb(owner("absorbed")));
-    await this.note("absorb, not in auction", "spillway", LIQUIDATOR, ours.absorb(owner("absorbed at once")));
+    await this.send(LIQUIDATOR, ours.absorb(owner("absorbed first"), LIQUIDATOR));
+    await this.note("absorb", "spillway", LIQUIDATOR, ours.absorb(owner("absorbed"), LIQUIDATOR));
     return this.measured;
   }
 

@@ -88,8 +88,8 @@ export async function aaveV3(world: World): Promise<Protocol> {
 
 /** Spillway by its deploy scripts, and what only it has. */
 export interface SpillwayProtocol extends Protocol {
-  start(owner: string): Call;
-  absorb(owner: string): Call;
+  open(owner: string, receiver: string): Call;
+  absorb(owner: string, receiver: string): Call;
   underwrite(owner: string, assets: bigint): Call;
   /** By the governor: the Chainlink oracle judges all, without the pool's mean that the deploy scripts guard it with. */
   dropGuards(): Promise<{ from: string; calls: Call[] }>;
@@ -125,8 +125,8 @@ export async function spillway(world: World): Promise<SpillwayProtocol> {
       const orders = owners.map((owner) => ({ owner, maxCollateral: ANY }));
       return Promise.resolve(house("buyMany", collateral, orders, ANY, liquidator, "0x"));
     },
-    start: (owner) => house("start", collateral, owner),
-    absorb: (owner) => house("absorb", collateral, owner),
+    open: (owner, receiver) => house("open", collateral, owner, receiver),
+    absorb: (owner, receiver) => house("absorb", collateral, owner, receiver),
     underwrite: (owner, assets) => buffer("deposit", assets, owner),
     dropGuards: async () => {
       const oracle = at(`ChainlinkOracle_${item(world.markets, 0).asset}`);

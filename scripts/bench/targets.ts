@@ -1,4 +1,5 @@
 import { SpillwayError } from "../errors";
+import { PAID_UNITS } from "../keeper/strategy/gas";
 import type { Measured, ProtocolName } from "./measure";
 
 /** What an action of Spillway may cost: a number of gas, or a share of what a peer takes for an action. */
@@ -22,7 +23,10 @@ export const TARGETS: readonly Target[] = [
     action: "liquidate batch of 10",
     limit: { times: 0.6, peer: "morpho-blue", action: "liquidate all" },
   },
-  { action: "start", limit: { gas: 90_000 } },
+  {
+    action: "open, guarded",
+    limit: { gas: Number(PAID_UNITS.open), why: "what a keeper is paid for it, without margin" },
+  },
   { action: "absorb", limit: { gas: COMET, why: "Comet's absorb and buyCollateral, 120,343 + 125,800" } },
   ...[...USER_ACTIONS, ...LIQUIDATIONS].map((action) => ({
     action,
