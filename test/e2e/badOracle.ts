@@ -3,7 +3,7 @@ import { expect } from "chai";
 import { MaxUint256 } from "ethers";
 import { ethers } from "hardhat";
 
-import { DAY, HOUR, usdc, weth, type World, world } from "./fixture";
+import { DAY, HOUR, MINUTE, usdc, weth, type World, world } from "./fixture";
 
 /** Ways in which a feed fails, and how what needs it is refused. */
 const FAILURES: readonly { what: string; error: string; fail: (all: World) => Promise<unknown> }[] = [
@@ -23,14 +23,15 @@ describe("end to end: O1, with a bad oracle nobody takes on risk and everybody c
       const all = await world();
       const { vault, house, buffer, liquidator, weth: collateral } = all.protocol;
       const { borrower, keeper, buyer, lender, underwriter } = all.people;
-      // one in auction, one about to be, one that is healthy
+      // two that are unhealthy, one of them for long enough to be bought from, and one that is healthy
       await all.open(borrower, collateral, weth(10), usdc(15_000));
       await all.open(buyer, collateral, weth(10), usdc(15_000));
       await all.open(lender, collateral, weth(10), usdc(5_000));
       await all.pass(HOUR);
       await all.setPrice("ETH", 1780);
-      await house.start(collateral, borrower);
-      await all.pass(HOUR);
+      await house.connect(keeper).open(collateral, borrower, keeper);
+      await all.pass(10 * MINUTE);
+      await buffer.connect(underwriter).requestRedeem(1, underwriter, underwriter);
       await fail(all);
 
       const oracle = await ethers.getContractAt("ChainlinkOracle", (await vault.market(collateral)).oracle);
@@ -38,13 +39,14 @@ describe("end to end: O1, with a bad oracle nobody takes on risk and everybody c
       const risky: Record<string, () => Promise<unknown>> = {
         borrow: async () => vault.connect(lender).borrow(collateral, usdc(500), lender, lender),
         withdrawCollateral: async () => vault.connect(lender).withdrawCollateral(collateral, 1, lender, lender),
-        start: async () => house.connect(keeper).start(collateral, buyer),
+        open: async () => house.connect(keeper).open(collateral, buyer, keeper),
         buy: async () => house.connect(lender).buy(collateral, borrower, weth(1), MaxUint256, lender, "0x"),
         buyMany: async () => house.connect(lender).buyMany(collateral, orders, MaxUint256, lender, "0x"),
         liquidate: async () => liquidator.connect(keeper).liquidate(all.pools.ETH, collateral, orders, 0, keeper),
-        absorb: async () => house.connect(keeper).absorb(collateral, borrower),
-        cancel: async () => house.connect(keeper).cancel(collateral, borrower),
+        absorb: async () => house.connect(keeper).absorb(collateral, borrower, keeper),
+        absorbMany: async () => house.connect(keeper).absorbMany(collateral, [borrower, buyer], keeper),
         sync: async () => house.connect(keeper).sync(collateral),
+        observe: async () => house.connect(keeper).observe(collateral),
       };
       for (const [name, call] of Object.entries(risky)) {
         await expect(call(), name).to.be.revertedWithCustomError(oracle, error);
@@ -56,9 +58,8 @@ describe("end to end: O1, with a bad oracle nobody takes on risk and everybody c
       await vault.connect(lender).deposit(usdc(1000), lender);
       await vault.connect(lender).withdraw(usdc(1000), lender, lender);
       await buffer.connect(underwriter).requestRedeem(1, underwriter, underwriter);
-      // who owes nothing leaves, out of an auction too
+      // who owes nothing leaves, from under an open lane too
       await vault.connect(borrower).repayShares(collateral, MaxUint256, borrower);
-      await expect(house.connect(keeper).cancel(collateral, borrower)).to.emit(house, "AuctionEnded");
       await vault.connect(borrower).withdrawCollateral(collateral, weth(9), borrower, borrower);
     });
   }
@@ -77,8 +78,11 @@ describe("end to end: O1, with a bad oracle nobody takes on risk and everybody c
       guard,
       "WindowNotAvailable",
     );
-    await house.start(collateral, borrower);
-    expect((await house.auction(collateral, borrower)).premiumWad).to.equal(4n * 10n ** 16n);
+    const { ratePerHour } = await house.lane(collateral);
+    await house.open(collateral, borrower, lender);
+    const { diverged, premiumWad } = await house.laneState(collateral);
+    expect([diverged, premiumWad]).to.deep.equal([true, 4n * 10n ** 16n]);
+    expect((await house.lane(collateral)).ratePerHour).to.equal(ratePerHour);
     await all.passInSilence(600);
     await house.connect(lender).buy(collateral, borrower, weth(1), MaxUint256, lender, "0x");
   });
@@ -100,10 +104,10 @@ describe("end to end: O1, with a bad oracle nobody takes on risk and everybody c
     await buffer.connect(underwriter).deposit(usdc(1), underwriter);
     await all.pass(HOUR);
     await all.setPrice("ETH", 1760);
-    await house.connect(keeper).start(collateral, borrower);
+    await house.connect(keeper).open(collateral, borrower, keeper);
     await all.pass(600);
     await house.connect(lender).buy(collateral, borrower, weth(1), MaxUint256, lender, "0x");
     await all.setPrice("ETH", 1500);
-    await house.connect(keeper).absorb(collateral, borrower);
+    await house.connect(keeper).absorb(collateral, borrower, keeper);
   });
 });

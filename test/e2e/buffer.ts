@@ -4,7 +4,8 @@ import { type ContractTransactionResponse, MaxUint256 } from "ethers";
 import { type Vault } from "../../typechain-types";
 import { DAY, HOUR, MINUTE, usdc, weth, world } from "./fixture";
 
-const SaleRefusal = { None: 0, AuctionsRunning: 2, PriceUnderAverage: 3 };
+/** `ILiquidityBuffer.SaleRefusal`. */
+const SaleRefusal = { None: 0, LaneOpen: 2, PriceUnderAverage: 3 };
 
 /** The arguments of the one event of that name that a transaction emitted, from the vault. */
 async function eventOf(
@@ -40,12 +41,14 @@ describe("end to end: the buffer", () => {
 
     // 91.5 %: it can't wait. The buffer pays 3 % less than the price and takes what brings it to its target
     const { collateral: before } = await vault.position(collateral, borrower);
-    await expect(house.connect(keeper).absorb(collateral, borrower)).to.emit(house, "Absorbed");
-    const bounty = await collateral.balanceOf(keeper);
+    await expect(house.connect(keeper).absorb(collateral, borrower, keeper)).to.emit(house, "Absorbed");
+    const pay = await collateral.balanceOf(keeper);
     const { amount: taken } = await buffer.inventory(collateral);
     const spent = usdc(200_000) - (await buffer.cash());
-    expect(bounty).to.equal(weth(10) / 1001n);
-    expect(before - (await vault.position(collateral, borrower)).collateral).to.equal(taken + bounty);
+    expect(pay)
+      .to.be.greaterThan(0)
+      .and.to.be.at.most(weth(10) / 100n);
+    expect(before - (await vault.position(collateral, borrower)).collateral).to.equal(taken + pay);
     expect(Number(spent) / Number((taken * 1640n) / 10n ** 12n)).to.be.closeTo(0.97, 1e-6);
     expect(await all.ltv(collateral, borrower)).to.be.closeTo(0.7885, 0.0001);
 
@@ -72,58 +75,59 @@ describe("end to end: the buffer", () => {
     expect(Number(earned) / Number((taken * 1640n) / 10n ** 12n)).to.be.within(0.99, 1.005);
     expect(await loan.balanceOf(keeper)).to.be.greaterThan(0);
 
-    // the underwriter waits for three days, and has made what the buffer made, and its share of interest
-    await expect(buffer.connect(underwriter).redeem(shares, underwriter, underwriter)).to.be.revertedWithCustomError(
+    // the underwriter waits for three days, and half an hour in which the price is watched again
+    await expect(buffer.connect(keeper).fulfil(underwriter, keeper)).to.be.revertedWithCustomError(
       buffer,
       "CoolingDown",
     );
     await all.pass(3 * DAY);
+    await buffer.connect(keeper).fulfil(underwriter, keeper);
+    expect(await buffer.maxRedeem(underwriter)).to.equal(0);
+    await all.pass(31 * MINUTE);
+    const paidBefore = await loan.balanceOf(keeper);
+    await expect(buffer.connect(keeper).fulfil(underwriter, keeper)).to.emit(buffer, "RedeemFulfilled");
+    const fulfilPay = (await loan.balanceOf(keeper)) - paidBefore;
+    expect(fulfilPay).to.be.greaterThan(0).and.to.be.lessThan(usdc(2));
+    // it has made what the buffer made, and its share of interest, less what the fulfilment costs
     await buffer.connect(underwriter).redeem(shares, underwriter, underwriter);
-    const gain = (await loan.balanceOf(underwriter)) - rich - usdc(200_000);
+    const gain = (await loan.balanceOf(underwriter)) - rich - usdc(200_000) + fulfilPay;
     expect(gain).to.be.at.least(earned - spent - 1n);
     expect(gain).to.be.lessThan(earned - spent + usdc(1));
   });
 
-  it("takes over what the lane did not sell within an hour, below absorbLtv too", async () => {
-    const { all, house, buffer, collateral, borrower, keeper } = await crashTo(1780);
-    await expect(house.connect(keeper).absorb(collateral, borrower)).to.be.revertedWithCustomError(
-      house,
-      "NotAbsorbable",
-    );
-    await house.connect(keeper).start(collateral, borrower);
-    await all.pass(HOUR - MINUTE);
-    await expect(house.connect(keeper).absorb(collateral, borrower)).to.be.revertedWithCustomError(
-      house,
-      "NotAbsorbable",
-    );
-    await all.pass(MINUTE);
-    await house.connect(keeper).absorb(collateral, borrower);
-    expect((await buffer.inventory(collateral)).amount).to.be.greaterThan(0);
-    expect((await house.lane(collateral)).auctions).to.equal(0);
+  it("lets nobody leave and nothing go while the lane is open, which may bring a loss", async () => {
+    const { all, house, buffer, collateral, borrower, keeper, underwriter, buyer } = await crashTo(1640);
+    await house.connect(keeper).absorb(collateral, borrower, keeper);
+    await buffer.connect(underwriter).requestRedeem(10n ** 9n, underwriter, underwriter);
+    const fulfil = async () => buffer.connect(keeper).fulfil(underwriter, keeper);
+    await all.open(buyer, collateral, weth(10), usdc(12_000));
+    await all.pass(3 * DAY);
+    // a fulfilment observes what nobody has, and waits
+    await fulfil();
+    await all.pass(31 * MINUTE);
+    await all.setPrice("ETH", 1440);
+    await house.connect(keeper).open(collateral, buyer, keeper);
+    const refusal = async () => (await buffer.quoteInventory(collateral, MaxUint256)).refusal;
+    // three days after it was absorbed the sale goes on, lane or not
+    expect(await refusal()).to.equal(SaleRefusal.None);
+    await expect(fulfil()).to.be.revertedWithCustomError(buffer, "MarketInTrouble").withArgs(collateral);
+
+    // the lane closes, and the price is back over its average
+    await all.setPrice("ETH", 1640);
+    await all.pass(26 * MINUTE);
+    expect(await house.isOpen(collateral)).to.equal(false);
+    await expect(fulfil()).to.emit(buffer, "RedeemFulfilled");
+    expect(await buffer.maxRedeem(underwriter)).to.equal(10n ** 9n);
   });
 
-  it("lets nobody leave and nothing go while auctions run, which may bring a loss", async () => {
-    const { all, house, buffer, collateral, borrower, keeper, underwriter, buyer } = await crashTo(1640);
-    await house.connect(keeper).absorb(collateral, borrower);
-    await buffer.connect(underwriter).requestRedeem(10n ** 9n, underwriter, underwriter);
+  it("keeps its inventory back while the lane of the market sells", async () => {
+    const { all, house, buffer, collateral, borrower, keeper, buyer } = await crashTo(1640);
+    await house.connect(keeper).absorb(collateral, borrower, keeper);
     await all.open(buyer, collateral, weth(10), usdc(12_000));
     await all.pass(HOUR);
     await all.setPrice("ETH", 1440);
-    await house.connect(keeper).start(collateral, buyer);
-    const refusal = async () => (await buffer.quoteInventory(collateral, MaxUint256)).refusal;
-    expect(await refusal()).to.equal(SaleRefusal.AuctionsRunning);
-
-    await all.pass(3 * DAY);
-    await expect(buffer.connect(underwriter).redeem(10n ** 9n, underwriter, underwriter))
-      .to.be.revertedWithCustomError(buffer, "MarketInTrouble")
-      .withArgs(collateral);
-    expect(await buffer.maxRedeem(underwriter)).to.equal(0);
-    // a day after the take-over the sale goes on, auctions or not
-    expect(await refusal()).to.equal(SaleRefusal.None);
-
-    await all.setPrice("ETH", 1640);
-    await house.cancel(collateral, buyer);
-    await expect(buffer.connect(underwriter).redeem(10n ** 9n, underwriter, underwriter)).to.emit(buffer, "Withdraw");
+    await house.connect(keeper).open(collateral, buyer, keeper);
+    expect((await buffer.quoteInventory(collateral, MaxUint256)).refusal).to.equal(SaleRefusal.LaneOpen);
   });
 
   /**
@@ -134,12 +138,15 @@ describe("end to end: the buffer", () => {
     const all = await world();
     const { vault, house, buffer, weth: collateral } = all.protocol;
     const { borrower, underwriter, buyer } = all.people;
-    await buffer.connect(underwriter).requestRedeem(await buffer.balanceOf(underwriter), underwriter, underwriter);
+    const leaving = await buffer.convertToShares((await buffer.cash()) - underwritten);
+    await buffer.connect(underwriter).requestRedeem(leaving, underwriter, underwriter);
     await all.open(buyer, collateral, weth(700), usdc(700_000));
     await all.open(borrower, collateral, weth(10), usdc(15_000));
     await all.pass(3 * DAY);
-    await buffer.collectFees();
-    await buffer.connect(underwriter).withdraw((await buffer.cash()) - underwritten, underwriter, underwriter);
+    await house.observe(collateral);
+    await house.observe(all.protocol.wbtc);
+    await all.pass(31 * MINUTE);
+    await buffer.fulfil(underwriter, underwriter);
     await all.pass(5 * DAY);
     await all.setPrice("ETH", 1400);
     await vault.accrueInterest();
@@ -153,15 +160,20 @@ describe("end to end: the buffer", () => {
       debt,
     };
     expect(before.reserves).to.be.greaterThan(usdc(10)).and.to.be.lessThan(usdc(900));
-    const sent = await house.absorb(collateral, borrower);
-    const { cost } = await house.queryFilter(house.filters.Absorbed, sent.blockNumber!).then((logs) => logs[0]!.args);
+    const sent = await house.absorb(collateral, borrower, all.people.keeper);
+    const { cost, pay } = await house
+      .queryFilter(house.filters.Absorbed, sent.blockNumber!)
+      .then((logs) => logs[0]!.args);
     const loss = await eventOf(vault, "WrittenOff", sent);
     const interest = await eventOf(vault, "InterestAccrued", sent);
     const position = await vault.position(collateral, borrower);
     expect([position.collateral, position.debtShares]).to.deep.equal([0n, 0n]);
-    expect((await buffer.inventory(collateral)).amount).to.equal(weth(10));
+    expect((await buffer.inventory(collateral)).amount).to.equal(weth(10) - pay);
+    expect(pay)
+      .to.be.greaterThan(0)
+      .and.to.be.at.most(weth(10) / 100n);
     // the buffer pays for what the collateral is worth, and what is left is the loss
-    expect(cost).to.equal(usdc(14_000));
+    expect(cost).to.equal(((weth(10) - pay) * 1400n + 10n ** 12n - 1n) / 10n ** 12n);
     expect(loss.debt).to.be.within(before.debt - cost, before.debt - cost + usdc(0.01));
     expect(loss.fromReserves! + loss.fromBuffer! + loss.fromLenders!).to.equal(loss.debt);
     // of what the two get of the interest between them, a third is the reserves'

@@ -1,11 +1,12 @@
 import { time } from "@nomicfoundation/hardhat-network-helpers";
 import { expect } from "chai";
 import { MaxUint256 } from "ethers";
+import { ethers } from "hardhat";
 
 import { HOUR, MINUTE, priceE36, usdc, wbtc, weth, world } from "./fixture";
 
-const End = { Target: 0, Cancelled: 1 };
-const HEALTHY = 4; // IAuctionHouse.Refusal
+/** `IAuctionHouse.Refusal`. */
+const Refusal = { LaneClosed: 1, Healthy: 3 };
 
 /** 10 ETH at 2,000 with 15,000 USDC of debt, which a fall to 1,780 brings to 84.3 %. */
 async function crash() {
@@ -19,7 +20,7 @@ async function crash() {
 }
 
 describe("end to end: the lane", () => {
-  it("deposit, borrow, crash, start, flash liquidation on the real pool, recovery, and everybody out", async () => {
+  it("deposit, borrow, crash, open, flash liquidation on the real pool, recovery, and everybody out", async () => {
     const {
       all,
       vault,
@@ -35,14 +36,24 @@ describe("end to end: the lane", () => {
     } = await crash();
     expect(await all.ltv(collateral, borrower)).to.be.greaterThan(0.83);
 
-    // the keeper starts it and gets the tip of 20 USDC and 0.02 % of the debt, in ETH, but at most 0.1 % of the collateral
-    await expect(house.connect(keeper).start(collateral, borrower)).to.emit(house, "AuctionStarted");
-    expect(await collateral.balanceOf(keeper)).to.equal(weth(10) / 1001n);
+    // the keeper, which has no WETH, opens the lane, and the position pays it what that costs, in WETH
+    const opening = await house.connect(keeper).open(collateral, borrower, keeper);
+    const receipt = (await opening.wait())!;
+    const pay = await collateral.balanceOf(keeper);
+    expect(pay)
+      .to.be.greaterThan(0)
+      .and.to.be.at.most(weth(10) / 100n);
+    const baseFee = (await ethers.provider.getBlock(receipt.blockNumber))!.baseFeePerGas!;
+    const { tip, marginBps } = await house.payParameters();
+    // as for between 150,000 and 250,000 gas, by the oracle's price
+    const forGas = (gas: bigint): bigint => (gas * (baseFee + tip) * (10_000n + marginBps)) / 10_000n;
+    expect(pay).to.be.within(forGas(150_000n), forGas(250_000n));
 
-    // after a sudden fall the lane starts 4 % over the price: nobody can sell that on at a profit
+    // after a sudden fall the lane opens 4 % over the price: nobody can sell that on at a profit
     const orders = [{ owner: borrower.address, maxCollateral: MaxUint256 }];
     const liquidate = async (minProfit: bigint) =>
       liquidator.connect(keeper).liquidate(pool, collateral, orders, minProfit, keeper);
+    await all.pass(30);
     await expect(liquidate(0n)).to.be.revertedWithCustomError(liquidator, "Unprofitable");
     expect((await house.quote(collateral, borrower, MaxUint256)).multipleWad).to.be.greaterThan(1035n * 10n ** 15n);
 
@@ -50,10 +61,7 @@ describe("end to end: the lane", () => {
     await all.pass(10 * MINUTE);
     const before = await vault.position(collateral, borrower);
     const debtBefore = await vault.debtOf(collateral, borrower);
-    await expect(liquidate(usdc(1)))
-      .to.emit(liquidator, "Liquidated")
-      .and.to.emit(house, "AuctionEnded")
-      .withArgs(collateral, borrower, End.Target);
+    await expect(liquidate(usdc(1))).to.emit(liquidator, "Liquidated");
     const after = await vault.position(collateral, borrower);
     const sold = before.collateral - after.collateral;
     const repaid = debtBefore - (await vault.debtOf(collateral, borrower));
@@ -64,7 +72,6 @@ describe("end to end: the lane", () => {
       .and.to.be.at.least(0.7885 - 1e-9);
     expect(sold).to.be.lessThan(weth(3.2)).and.to.be.greaterThan(weth(2.2));
     expect(Number(repaid) / Number((sold * 1780n) / 10n ** 12n)).to.be.within(0.98, 1);
-    expect((await house.lane(collateral)).auctions).to.equal(0);
     // the buffer's fee: 0.5 % of what was repaid
     expect(Number(await vault.bufferFees()) / Number(repaid)).to.be.closeTo(0.005, 0.0005);
 
@@ -81,9 +88,9 @@ describe("end to end: the lane", () => {
     expect(await collateral.balanceOf(vault)).to.equal(0);
   });
 
-  it("a buyer with money of its own pays what it allowed at most, and the auction goes on after a part", async () => {
+  it("a buyer with money of its own pays what it allowed at most, and the lane goes on after a part", async () => {
     const { all, vault, house, usdc: loan, collateral, borrower, keeper, buyer } = await crash();
-    await house.connect(keeper).start(collateral, borrower);
+    await house.connect(keeper).open(collateral, borrower, keeper);
     await all.pass(10 * MINUTE);
     const [cash, held] = [await loan.balanceOf(buyer), await collateral.balanceOf(buyer)];
     const buy = async (amount: bigint, maxCost: bigint) =>
@@ -94,34 +101,48 @@ describe("end to end: the lane", () => {
       .withArgs(collateral, borrower, buyer, weth(1), (cost: bigint) => cost > usdc(1750) && cost < usdc(1780), (n: bigint) => n > 0n, priceE36(1780, 18), (m: bigint) => m < 10n ** 18n); // prettier-ignore
     expect((await collateral.balanceOf(buyer)) - held).to.equal(weth(1));
     expect(cash - (await loan.balanceOf(buyer))).to.be.within(usdc(1750), usdc(1780));
-    expect((await house.lane(collateral)).auctions).to.equal(1);
+    expect(await house.isOpen(collateral)).to.equal(true);
     expect(await vault.debtOf(collateral, borrower)).to.be.lessThan(usdc(13_300));
   });
 
-  it("what the price brings back is free again: cancelled by anybody, and nothing of it can be bought", async () => {
+  it("what the price brings back is free again, and the lane closes by itself", async () => {
     const { all, house, collateral, borrower, keeper, buyer } = await crash();
-    await house.connect(keeper).start(collateral, borrower);
-    await expect(house.connect(buyer).cancel(collateral, borrower)).to.be.revertedWithCustomError(
-      house,
-      "PositionUnhealthy",
-    );
+    await house.connect(keeper).open(collateral, borrower, keeper);
     await all.pass(5 * MINUTE);
     await all.setPrice("ETH", 1990);
-    await expect(house.connect(buyer).buy(collateral, borrower, weth(1), MaxUint256, buyer, "0x"))
-      .to.be.revertedWithCustomError(house, "NotBuyable")
-      .withArgs(borrower, HEALTHY);
-    await expect(house.connect(buyer).cancel(collateral, borrower))
-      .to.emit(house, "AuctionEnded")
-      .withArgs(collateral, borrower, End.Cancelled);
-    expect((await house.lane(collateral)).auctions).to.equal(0);
-    await expect(house.start(collateral, borrower)).to.be.revertedWithCustomError(house, "PositionHealthy");
+    const buy = async () => house.connect(buyer).buy(collateral, borrower, weth(1), MaxUint256, buyer, "0x");
+    await expect(buy()).to.be.revertedWithCustomError(house, "NotBuyable").withArgs(borrower, Refusal.Healthy);
+    await all.pass(25 * MINUTE);
+    expect(await house.isOpen(collateral)).to.equal(false);
+    await expect(buy()).to.be.revertedWithCustomError(house, "NotBuyable").withArgs(borrower, Refusal.LaneClosed);
+    await expect(house.open(collateral, borrower, keeper)).to.be.revertedWithCustomError(house, "PositionHealthy");
+  });
+
+  it("a second wick opens it anew, at its premium, and pays nobody within the hour", async () => {
+    const { all, house, collateral, borrower, keeper } = await crash();
+    await house.connect(keeper).open(collateral, borrower, keeper);
+    const paid = await collateral.balanceOf(keeper);
+    await all.setPrice("ETH", 1990);
+    await all.pass(30 * MINUTE);
+    await all.setPrice("ETH", 1780);
+    await house.connect(keeper).open(collateral, borrower, keeper);
+    expect(await collateral.balanceOf(keeper)).to.equal(paid);
+    expect((await house.laneState(collateral)).premiumWad).to.equal(4n * 10n ** 16n);
+    await all.setPrice("ETH", 1990);
+    await all.pass(HOUR);
+    await all.setPrice("ETH", 1780);
+    await house.connect(keeper).open(collateral, borrower, keeper);
+    expect(await collateral.balanceOf(keeper)).to.be.greaterThan(paid);
   });
 
   it("the borrower can top up or repay at any time, which frees the position as well", async () => {
-    const { vault, house, collateral, borrower, keeper } = await crash();
-    await house.connect(keeper).start(collateral, borrower);
+    const { all, vault, house, collateral, borrower, keeper, buyer } = await crash();
+    await house.connect(keeper).open(collateral, borrower, keeper);
+    await all.pass(5 * MINUTE);
     await vault.connect(borrower).supplyCollateral(collateral, weth(1), borrower);
-    await expect(house.cancel(collateral, borrower)).to.emit(house, "AuctionEnded");
+    await expect(house.connect(buyer).buy(collateral, borrower, weth(1), MaxUint256, buyer, "0x"))
+      .to.be.revertedWithCustomError(house, "NotBuyable")
+      .withArgs(borrower, Refusal.Healthy);
   });
 
   it("the lane lets many positions out no faster than its pace", async () => {
@@ -132,9 +153,13 @@ describe("end to end: the lane", () => {
     for (const owner of owners) await all.open(owner, collateral, weth(150), usdc(230_000));
     await all.pass(HOUR);
     await all.setPrice("ETH", 1800);
-    for (const owner of owners) await house.connect(keeper).start(collateral, owner);
-    const rate = (await house.lane(collateral)).ratePerHour;
-    const started = BigInt(await time.latest());
+    await house.connect(keeper).open(collateral, borrower, keeper);
+    const { ratePerHour: rate } = await house.lane(collateral);
+    const opened = BigInt(await time.latest());
+    // 85.2 %: a seventh of the way from lltv to insolvency
+    const { urgency } = await house.laneParameters(collateral);
+    const x = ((await all.ltv(collateral, borrower)) - 0.83) / 0.17;
+    const pace = Number(rate) * (1 + Number(urgency) * x * x);
 
     // all that is on offer, every two minutes for half an hour
     const held = await collateral.balanceOf(buyer);
@@ -144,12 +169,13 @@ describe("end to end: the lane", () => {
       const quotes = await Promise.all(owners.map(async (owner) => house.quote(collateral, owner, MaxUint256)));
       if (quotes.every(({ refusal }) => refusal !== 0n)) continue;
       await house.connect(buyer).buyMany(collateral, orders, MaxUint256, buyer, "0x");
+      const sold = Number((await collateral.balanceOf(buyer)) - held);
+      // nothing had been emitted when it was opened
+      expect(sold).to.be.at.most((pace * 1.001 * ((await time.latest()) - Number(opened))) / 3600);
     }
     const sold = (await collateral.balanceOf(buyer)) - held;
-    const longestAge = 20n * 60n; // (4 % + 6 %) / 0.5 % a minute
-    expect(sold).to.be.at.most((rate * (BigInt(await time.latest()) - started + longestAge)) / 3600n);
-    expect(sold).to.be.greaterThan(weth(100));
-    for (const owner of owners) expect(await all.ltv(collateral, owner)).to.be.lessThan(0.83);
+    expect(sold).to.be.greaterThan(weth(30));
+    for (const owner of owners) expect((await vault.position(collateral, owner)).collateral).to.be.greaterThan(0);
     expect(await vault.totalDebt()).to.be.greaterThan(0);
   });
 
@@ -160,7 +186,11 @@ describe("end to end: the lane", () => {
     await all.open(borrower, collateral, wbtc(2), usdc(60_000));
     await all.pass(HOUR);
     await all.setPrice("BTC", 35_500);
-    await house.connect(keeper).start(collateral, borrower);
+    // paid in WBTC by the prices of the two
+    await house.connect(keeper).open(collateral, borrower, keeper);
+    expect(await collateral.balanceOf(keeper))
+      .to.be.greaterThan(0)
+      .and.to.be.lessThan(wbtc(0.02));
     await all.pass(12 * MINUTE);
     const orders = [{ owner: borrower.address, maxCollateral: MaxUint256 }];
     await liquidator.connect(keeper).liquidate(all.pools.BTC, collateral, orders, 1, keeper);
@@ -170,7 +200,7 @@ describe("end to end: the lane", () => {
   });
 
   describe("a pool that is pulled away from the feed", () => {
-    it("down: borrowing uses its price, and lanes start with the widest premium", async () => {
+    it("down: borrowing uses its price, and lanes sell with the widest premium", async () => {
       const all = await world();
       const { vault, house, weth: collateral } = all.protocol;
       const { borrower, buyer } = all.people;
@@ -182,14 +212,18 @@ describe("end to end: the lane", () => {
       ).to.be.revertedWithCustomError(vault, "LtvTooHigh");
       await vault.connect(borrower).borrow(collateral, usdc(3_400), borrower, borrower); // 78.8 % at 1,700
 
-      // a slow fall of the feed would have let it start at 0.5 %
+      // a slow fall of the feed would have brought the premium down to 0.5 %
       await all.open(buyer, collateral, weth(10), usdc(13_590));
       await all.pass(MINUTE);
       await all.protocol.feeds.ETH.setAnswer(1630 * 1e8);
       await all.setPoolPrice("ETH", 1450);
       await all.passInSilence(HOUR);
-      await house.start(collateral, buyer);
-      expect((await house.auction(collateral, buyer)).premiumWad).to.equal(4n * 10n ** 16n);
+      await house.open(collateral, buyer, buyer);
+      const { diverged, premiumWad } = await house.laneState(collateral);
+      expect([diverged, premiumWad]).to.deep.equal([true, 4n * 10n ** 16n]);
+      await house.sync(collateral);
+      await all.passInSilence(20 * MINUTE);
+      expect((await house.laneState(collateral)).premiumWad).to.equal(4n * 10n ** 16n);
     });
 
     it("up: nobody can borrow more", async () => {

@@ -1,23 +1,17 @@
 import { expect } from "chai";
-import { type Addressable } from "ethers";
 import { ethers } from "hardhat";
 
 import { coreWithoutInterest } from "../fixture";
 import { mulDivUp } from "../math";
 import { deployMarket } from "../periphery/fixture";
+import { TARGET_WAD, costOf, expected, multipleWad, toTarget } from "./absorption";
 import {
-  ALL,
   AbsorbRefusal,
-  BPS,
-  LANE,
   MARKET,
   PaidGas,
-  Refusal,
   WAD,
   baseFeeOf,
-  expectedTerms,
   ltvWad,
-  mostPay,
   opened,
   payInWei,
   priceE36,
@@ -28,41 +22,6 @@ import {
   weth,
   withActor,
 } from "./setup";
-
-const TARGET_WAD = (BigInt(LANE.targetLtvBps) * WAD) / BPS;
-
-/** What the buffer pays a unit, as a multiple of the price. */
-const multipleWad = (ltv: bigint): bigint => {
-  if (ltv >= WAD) return WAD;
-  const discount = (BigInt(LANE.absorbDiscountBps) * WAD) / BPS;
-  const allowance = (WAD - ltv) / 2n;
-  return WAD - (discount < allowance ? discount : allowance);
-};
-
-/** What a quantity costs the buffer, rounded up. */
-const costOf = (amount: bigint, ltv: bigint, price: bigint): bigint =>
-  mulDivUp(amount * multipleWad(ltv), price, 10n ** 54n);
-
-/** What brings a solvent position to its target: (D/p − τ·Q) / (m − τ), rounded down. */
-const toTarget = (held: bigint, debt: bigint, price: bigint): bigint =>
-  ((debt * 10n ** 54n) / price - TARGET_WAD * held) / (multipleWad(ltvWad(held, debt, price)) - TARGET_WAD);
-
-/** What is absorbed of a position, and what is paid for it, with nothing short. */
-function expected(held: bigint, debt: bigint, price: bigint, gasPay: bigint) {
-  const most = mostPay(held, debt, price);
-  const pay = gasPay < most ? gasPay : most;
-  const left = held - pay;
-  const ltv = ltvWad(left, debt, price);
-  let taken = ltv < WAD ? toTarget(left, debt, price) : left;
-  if ((TARGET_WAD * (((left - taken) * price) / 10n ** 36n)) / WAD < MARKET.minDebt) {
-    // closed, with a hair more than the exact quantity
-    const exact = (debt * 10n ** 54n) / price / multipleWad(ltv);
-    taken = ltv < WAD ? exact + exact / 10n ** 15n + 1n : left;
-    if (taken > left) taken = left;
-  }
-  const cost = costOf(taken, ltv, price);
-  return { pay, taken, cost: cost < debt ? cost : debt, ltv };
-}
 
 describe("AuctionHouse.absorb", () => {
   it("has the buffer take, at its discount, what brings a position past absorbLtv to its target", async () => {
@@ -145,7 +104,9 @@ describe("AuctionHouse.absorb", () => {
         .to.emit(house, "Absorbed")
         .withArgs(collateral, borrower, keeper, taken, cost, price, ltv, pay);
       expect(await position()).to.deep.equal({ collateral: before.collateral - taken - pay, debt: before.debt - cost });
-      expect(pay).to.be.gt(0).and.to.be.lt((gasPay * 3n) / 5n);
+      expect(pay)
+        .to.be.gt(0)
+        .and.to.be.lt((gasPay * 3n) / 5n);
     };
 
     it("where the buffer's cap has room for no more", async () => {
@@ -256,10 +217,17 @@ describe("AuctionHouse.absorb", () => {
         const transaction = await absorb();
         await expect(transaction).not.to.emit(vault, "WrittenOff");
         const { pay, amount, ltvWad: ltv } = await absorbedIn(transaction);
-        const whole = expected(before.collateral, before.debt, priceE36(price), payInWei(PaidGas.absorb, 200n * 10n ** 9n));
+        const whole = expected(
+          before.collateral,
+          before.debt,
+          priceE36(price),
+          payInWei(PaidGas.absorb, 200n * 10n ** 9n),
+        );
         expect([pay, amount]).to.deep.equal([whole.pay, whole.taken]);
         const held = before.collateral - pay;
-        expect(ltv).to.equal(ltvWad(held, before.debt, priceE36(price))).and.to.be.lt(WAD);
+        expect(ltv)
+          .to.equal(ltvWad(held, before.debt, priceE36(price)))
+          .and.to.be.lt(WAD);
         const after = await position();
         expect(after.debt === 0n || after.debt * held < before.debt * after.collateral).to.be.true;
       });
@@ -462,188 +430,5 @@ describe("AuctionHouse.absorb", () => {
       await hook.setHook(ethers.ZeroAddress, "0x");
       await expect(house.absorb(token, owner, keeper)).to.emit(house, "Absorbed");
     });
-  });
-});
-
-/** Three positions of 10, 20 and 5 WETH at 79.5 % of 2000, and an hour of a quiet market. */
-async function three() {
-  const market = await opened();
-  const { house, collateral, borrower, other, lender, keeper, open } = market;
-  await open(other, weth(20), usdc(31_800));
-  await open(lender, weth(5), usdc(7_950));
-  await time.increase(1800);
-  const owners = [borrower, other, lender];
-  const absorbMany = async (...which: Addressable[]) => house.connect(keeper).absorbMany(collateral, which, keeper);
-  const absorbed = async (block: number) =>
-    (await house.queryFilter(house.filters.Absorbed, block, block)).map(({ args }) => args);
-  return { ...market, owners, absorbMany, absorbed };
-}
-
-describe("AuctionHouse.absorbMany", () => {
-  it("absorbs several, each as if alone, and pays the first for a transaction, the others for what they add", async () => {
-    const { vault, buffer, collateral, keeper, owners, setPrice, absorbMany, absorbed } = await three();
-    await setPrice(1740);
-    const price = priceE36(1740);
-    const before = await Promise.all(owners.map(async (owner) => vault.position(collateral, owner)));
-    const [held, cash] = [await collateral.balanceOf(keeper), await buffer.cash()];
-    const transaction = await absorbMany(...owners);
-    const baseFee = await baseFeeOf(transaction);
-    const wanted = before.map(({ collateral: has, debtShares }, i) =>
-      expected(has, debtShares, price, payInWei(i === 0 ? PaidGas.absorb : PaidGas.absorbMore, baseFee)),
-    );
-    const events = await absorbed(transaction.blockNumber!);
-    expect(events.map(({ owner, amount, cost, ltvWad: ltv, pay }) => [owner, amount, cost, ltv, pay])).to.deep.equal(
-      wanted.map(({ taken, cost, ltv, pay }, i) => [owners[i]!.address, taken, cost, ltv, pay]),
-    );
-    const sum = (key: "pay" | "taken" | "cost"): bigint => wanted.reduce((total, each) => total + each[key], 0n);
-    expect((await collateral.balanceOf(keeper)) - held).to.equal(sum("pay"));
-    expect(cash - (await buffer.cash())).to.equal(sum("cost"));
-    expect((await buffer.inventory(collateral)).amount).to.equal(sum("taken"));
-  });
-
-  it("returns the sums", async () => {
-    const { house, collateral, owners, keeper, setPrice, payNobody } = await three();
-    await payNobody();
-    await setPrice(1740);
-    const each = await Promise.all(
-      owners.map(async (owner) => house.connect(keeper).absorb.staticCall(collateral, owner, keeper)),
-    );
-    const many = await house.connect(keeper).absorbMany.staticCall(collateral, owners, keeper);
-    expect([...many]).to.deep.equal([0, 1].map((i) => each.reduce((total, one) => total + one[i]!, 0n)));
-  });
-
-  it("passes over what can't be absorbed, and pays the first that can be for the transaction", async () => {
-    const { vault, collateral, owners, setPrice, absorbMany, absorbed } = await three();
-    const [healthy, first, second] = owners;
-    await vault.connect(healthy!).repay(collateral, usdc(10_000), healthy!);
-    await setPrice(1740);
-    const transaction = await absorbMany(...owners);
-    const baseFee = await baseFeeOf(transaction);
-    const events = await absorbed(transaction.blockNumber!);
-    expect(events.map(({ owner, pay }) => [owner, pay])).to.deep.equal([
-      [first!.address, payInWei(PaidGas.absorb, baseFee)],
-      [second!.address, payInWei(PaidGas.absorbMore, baseFee)],
-    ]);
-    // and the debt of each goes to the right check
-    for (const owner of [first!, second!]) {
-      const { collateral: held, debtShares } = await vault.position(collateral, owner);
-      expect(ltvWad(held, debtShares, priceE36(1740))).to.be.closeTo(TARGET_WAD, WAD / usdc(2_000));
-    }
-  });
-
-  it("shares out cash and room in order, the last of them a part, and what is left out is passed over", async () => {
-    const { buffer, collateral, owners, setPrice, setCap, payNobody, absorbMany, absorbed } = await three();
-    await payNobody();
-    await setPrice(1740);
-    const [first, second] = [
-      toTarget(weth(10), usdc(15_900), priceE36(1740)),
-      toTarget(weth(20), usdc(31_800), priceE36(1740)),
-    ];
-    await setCap(first + second / 2n);
-    const { blockNumber } = await absorbMany(...owners);
-    const events = await absorbed(blockNumber!);
-    expect(events.map(({ owner, amount }) => [owner, amount])).to.deep.equal([
-      [owners[0]!.address, first],
-      [owners[1]!.address, second / 2n],
-    ]);
-    expect((await buffer.capacity(collateral)).room).to.equal(0);
-  });
-
-  it("writes off each that is insolvent, and pays for each", async () => {
-    const { vault, collateral, owners, setPrice, absorbMany, absorbed } = await three();
-    await setPrice(1400);
-    const { blockNumber } = await absorbMany(...owners);
-    const written = await vault.queryFilter(vault.filters.WrittenOff, blockNumber!);
-    expect(written.map(({ args }) => args.owner)).to.deep.equal(owners.map(({ address }) => address));
-    expect((await absorbed(blockNumber!)).every(({ pay }) => pay > 0n)).to.be.true;
-    for (const owner of owners) expect((await vault.position(collateral, owner)).debtShares).to.equal(0);
-    expect(await vault.totalDebtShares()).to.equal(0);
-  });
-
-  it("refuses a position that stands in it twice, wherever", async () => {
-    const { house, owners, setPrice, absorbMany } = await three();
-    await setPrice(1740);
-    const [a, b, c] = owners;
-    await expect(absorbMany(b!, a!, c!, b!))
-      .to.be.revertedWithCustomError(house, "DuplicateOrder")
-      .withArgs(b);
-  });
-
-  it("refuses a batch of which nothing can be absorbed, an empty one, no lane, and a receiver of zero", async () => {
-    const { house, loan, collateral, keeper, owners, absorbMany } = await three();
-    await expect(absorbMany()).to.be.revertedWithCustomError(house, "NothingAbsorbed");
-    await expect(absorbMany(...owners)).to.be.revertedWithCustomError(house, "NothingAbsorbed");
-    await expect(house.absorbMany(loan, owners, keeper))
-      .to.be.revertedWithCustomError(house, "LaneNotSet")
-      .withArgs(loan);
-    await expect(house.absorbMany(collateral, owners, ethers.ZeroAddress)).to.be.revertedWithCustomError(
-      house,
-      "ZeroAddress",
-    );
-  });
-});
-
-describe("AuctionHouse.multicall", () => {
-  it("opens a lane, absorbs, and buys from another lane in one transaction, for the receivers that are named", async () => {
-    const market = await three();
-    const { house, vault, buffer, oracle, borrowOracle, depth, guard, collateral, loan, keeper, governor } = market;
-    const { borrower, lender, other, setPrice, openLane, situation, later } = market;
-    // a second market, whose lane is closed
-    const second = await ethers.deployContract("MockERC20", ["Second", "TWO", 18]);
-    await vault.setMarket(second, { oracle, borrowOracle, ...MARKET });
-    await house.setLane(second, { ...LANE, depthOracle: depth, guard });
-    await second.mint(other, weth(10));
-    await second.connect(other).approve(vault, weth(10));
-    await vault.connect(other).supplyCollateral(second, weth(10), other);
-    await vault.connect(other).borrow(second, usdc(15_900), other, other);
-    // the first one's is open, for two at 85 % and 91 %
-    await vault.connect(borrower).repay(collateral, usdc(1_100), borrower);
-    await vault.connect(lender).supplyCollateral(collateral, weth(1), lender);
-    await setPrice(1740);
-    await openLane();
-    await market.setPay({ nativeOracle: oracle });
-    const now = await later(400);
-    const terms = expectedTerms(await situation(now));
-
-    const [token, receiver] = [collateral.target as string, governor.address];
-    const before = { first: await collateral.balanceOf(governor), cost: await loan.balanceOf(keeper) };
-    await time.setNextBlockTimestamp(now);
-    const { interface: encode } = house;
-    const transaction = await house
-      .connect(keeper)
-      .multicall([
-        encode.encodeFunctionData("open", [second.target as string, other.address, receiver]),
-        encode.encodeFunctionData("absorb", [token, other.address, receiver]),
-        encode.encodeFunctionData("buy", [token, borrower.address, weth(1), ALL, receiver, "0x"]),
-      ]);
-    const baseFee = await baseFeeOf(transaction);
-    const whole = expected(weth(20), usdc(31_800), priceE36(1740), payInWei(PaidGas.absorb, baseFee));
-    expect(await house.isOpen(second)).to.be.true;
-    expect(await second.balanceOf(governor)).to.equal(payInWei(PaidGas.open, baseFee));
-    expect((await buffer.inventory(collateral)).amount).to.equal(whole.taken);
-    expect((await collateral.balanceOf(governor)) - before.first).to.equal(whole.pay + weth(1));
-    expect(before.cost - (await loan.balanceOf(keeper))).to.equal(terms.cost(weth(1)));
-    const [opening] = await house.queryFilter(house.filters.LaneOpened, transaction.blockNumber!);
-    expect(opening!.args.keeper).to.equal(keeper.address);
-  });
-
-  it("undoes all of it where one part fails", async () => {
-    const { house, collateral, borrower, keeper, setPrice } = await three();
-    await setPrice(1740);
-    const token = collateral.target as string;
-    const calls = [
-      house.interface.encodeFunctionData("open", [token, borrower.address, keeper.address]),
-      // nothing is emitted in the block of an opening
-      house.interface.encodeFunctionData("buy", [token, borrower.address, weth(1), ALL, keeper.address, "0x"]),
-    ];
-    await expect(house.connect(keeper).multicall(calls))
-      .to.be.revertedWithCustomError(house, "NotBuyable")
-      .withArgs(borrower, Refusal.LaneEmpty);
-    expect(await house.isOpen(collateral)).to.be.false;
-  });
-
-  it("takes no coin with it", async () => {
-    const { house, keeper } = await three();
-    await expect(keeper.sendTransaction({ to: house, value: 1n })).to.be.reverted;
   });
 });

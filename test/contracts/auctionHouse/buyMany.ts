@@ -1,7 +1,20 @@
 import { expect } from "chai";
 import { ethers } from "hardhat";
 
-import { ALL, LANE, Refusal, expectedTerms, inOneBlock, opened, priceE36, selling, time, tried, usdc, weth } from "./setup";
+import {
+  ALL,
+  LANE,
+  Refusal,
+  expectedTerms,
+  inOneBlock,
+  opened,
+  priceE36,
+  selling,
+  time,
+  tried,
+  usdc,
+  weth,
+} from "./setup";
 
 /** An open lane with three positions at 1900 USDC, of 10, 20 and 5 WETH, all at an LTV of 79.5 % of 2000. */
 async function three() {

@@ -1,5 +1,4 @@
 import { expect } from "chai";
-import { ethers } from "hardhat";
 
 import { coreWithoutInterest } from "../fixture";
 import { expWad as expSeries, mulDiv, mulDivUp } from "../math";
@@ -17,7 +16,6 @@ import {
   opened,
   priceE36,
   selling,
-  sellingExactly,
   time,
   usdc,
   weth,
@@ -72,7 +70,9 @@ describe("AuctionHouse at its edges", () => {
       const now = await later(1400);
       const terms = expectedTerms(await situation(now));
       const { multipleWad, cost, repaid } = await boughtIn(await buy(weth(1), now));
-      expect(multipleWad).to.equal(terms.multipleWad).and.to.be.within((94n * WAD) / 100n, (94n * WAD) / 100n + 1n);
+      expect(multipleWad)
+        .to.equal(terms.multipleWad)
+        .and.to.be.within((94n * WAD) / 100n, (94n * WAD) / 100n + 1n);
       expect([cost, repaid]).to.deep.equal([terms.cost(weth(1)), cost]);
       expect(await position()).to.deep.equal({ collateral: weth(9), debt: usdc(15_900) - repaid });
     });

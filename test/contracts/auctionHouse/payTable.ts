@@ -41,13 +41,13 @@ interface Cell {
 /** A calm market at 4000 USDC, deep enough for the largest position. */
 async function market() {
   const all = await coreWithoutInterest();
-  const { vault, house, buffer, collateral, lender, underwriter, borrower, other, setPrice } = all;
+  const { vault, house, buffer, collateral, lender, underwriter, other, setPrice } = all;
   // the coin is at 2000 throughout
   const native = await ethers.deployContract("MockOracle", [priceE36(PRICE)]);
   await house.setPay({ ...PAY, nativeOracle: native, wrappedNative: collateral });
   await vault.connect(lender).deposit(usdc(5_000_000), lender);
   await buffer.connect(underwriter).deposit(usdc(3_000_000), underwriter);
-  const place = async (owner: typeof borrower, debt: number, ltv: bigint): Promise<bigint> => {
+  const place = async (owner: typeof other, debt: number, ltv: bigint): Promise<bigint> => {
     const held = (usdc(debt) * 1000n * 10n ** 12n) / (ltv * BigInt(PRICE));
     await all.open(owner, held, usdc(debt));
     return held;
@@ -197,7 +197,14 @@ describe("what keepers are paid, in a table", () => {
       START,
       "",
       ...ACTIONS.flatMap((action) => tableOf(action, cells)),
-      ...["### `fulfil`", "", ...headOf("redeemed"), `| its gas costs | ${fulfilCosts.join(" | ")} |`, ...fulfilled, ""],
+      ...[
+        "### `fulfil`",
+        "",
+        ...headOf("redeemed"),
+        `| its gas costs | ${fulfilCosts.join(" | ")} |`,
+        ...fulfilled,
+        "",
+      ],
       ...leastDebts(),
       END,
     ].join("\n");

@@ -166,10 +166,7 @@ export function expectedTerms(s: Situation, lane: Lane = LANE) {
     repaid: (cost: bigint) => (cost * WAD) / (WAD + feeWad),
     /** The cursor after a quantity is sold. */
     cursorAfter: (quantity: bigint) =>
-      least(
-        s.now * WAD,
-        s.now * WAD - laneAgeWad + (quantity * HOUR * WAD + ratePerHour - 1n) / ratePerHour,
-      ),
+      least(s.now * WAD, s.now * WAD - laneAgeWad + (quantity * HOUR * WAD + ratePerHour - 1n) / ratePerHour),
   };
 }
 
@@ -381,7 +378,7 @@ export async function withActor(market: Market, debt: bigint, amount = weth(10))
     }),
     approve: (token_: typeof loan) => ({
       target: token_,
-      data: token_.interface.encodeFunctionData("approve", [vault.target as string, ALL]),
+      data: token_.interface.encodeFunctionData("approve", [vault.target, ALL]),
     }),
   };
   const act = async (...calls: { target: Addressable; data: string }[]) => {
