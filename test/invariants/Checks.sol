@@ -43,6 +43,7 @@ abstract contract Checks is World {
         uint256 wealth;
         uint256 priceE36;
         uint256 emaE36;
+        uint256 ratePerHour;
         uint256 marketDebt;
         uint256 cash;
         uint256 setAside;
@@ -214,6 +215,7 @@ abstract contract Checks is World {
         uint256 minDebt;
         (look.priceE36, , minDebt, states) = vault.snapshot(_collateral(k), owners);
         look.emaE36 = house.ema(_collateral(k));
+        look.ratePerHour = house.ratePerHour(_collateral(k));
         look.full = _isBufferFull(k, minDebt, look.priceE36);
         look.open = _isLaneOpen(k);
         look.marketDebt = vault.market(_collateral(k)).debtShares;
@@ -285,7 +287,11 @@ abstract contract Checks is World {
             }
         }
         V3_lendersLoseOnlyInAWriteOff(before.lenderPrice, afterwards.lenderPrice, dues.lenders);
-        V4_nobodyGainsMoreThanItsDue(before, afterwards, dues.caller + (_isUnderwriter(before.who) ? dues.underwriting : 0));
+        V4_nobodyGainsMoreThanItsDue(
+            before,
+            afterwards,
+            dues.caller + (_isUnderwriter(before.who) ? dues.underwriting : 0)
+        );
         V5_nobodyElseLowersAPosition(before, afterwards);
         if (afterwards.marketDebt > before.marketDebt) V7_debtGrowsUnderBothCeilings(before.k);
         A8_nothingLeavesButWhatIsSoldAndPaid(before, afterwards);
@@ -409,7 +415,7 @@ abstract contract Checks is World {
         s.before.sold += s.amount;
         A1_eachSaleLowersTheLtv(s);
         if (bought) {
-            A2_lanesKeepTheirPace(s);
+            A2_lanesKeepTheirPace(s, b.ratePerHour);
             A3_nothingIsSoldUnderItsFloor(s);
             A4_nothingIsSoldPastTheTarget(s);
             A9_aClosedLaneSellsNothing(s);
@@ -466,9 +472,9 @@ abstract contract Checks is World {
     }
 
     /// @dev Each sale as seconds of emission at its position's own pace, which is at most r·(1 + u).
-    function A2_lanesKeepTheirPace(Sale memory s) public {
+    /// @param rate r as of the call, refreshed where that is due.
+    function A2_lanesKeepTheirPace(Sale memory s, uint256 rate) public {
         uint256 urgency = house.laneParameters(_collateral(s.k)).urgency;
-        uint256 rate = house.lane(_collateral(s.k)).ratePerHour;
         uint256 xWad = ((Math.min(s.before.ltvWad, WAD) - _lltvWad(s.k)) * WAD) / (WAD - _lltvWad(s.k));
         uint256 pace = Math.fullMulDiv(rate, WAD + (urgency * xWad * xWad) / WAD, WAD);
         uint256 emission = Math.fullMulDiv(s.amount, HOUR * WAD, pace);

@@ -645,10 +645,8 @@ contract ChecksCanFailTest is ForgeTest {
 
     // ---- helpers ----
 
-    function _mockRate(uint104 ratePerHour) internal {
-        IAuctionHouse.Lane memory lane = IAuctionHouse(house).lane(token);
-        lane.ratePerHour = ratePerHour;
-        vm.mockCall(house, abi.encodeCall(IAuctionHouse.lane, (token)), abi.encode(lane));
+    function _mockRate(uint256 ratePerHour) internal {
+        vm.mockCall(house, abi.encodeCall(IAuctionHouse.ratePerHour, (token)), abi.encode(ratePerHour));
     }
 
     function _openSale(uint256 ltvWad) internal {

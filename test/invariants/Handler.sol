@@ -271,7 +271,8 @@ contract Handler is Actions {
 
     /// @dev What gas costs, and the native coin; its feed may be dead.
     function setGas(uint256 seed, uint256 price) external timed {
-        baseFee = _pick(seed, "fee", 0, 3) == 0 ? _pick(seed, "spike", 0, 20_000 gwei) : _pick(seed, "calm", 0, 100 gwei);
+        baseFee =
+            _pick(seed, "fee", 0, 3) == 0 ? _pick(seed, "spike", 0, 20_000 gwei) : _pick(seed, "calm", 0, 100 gwei);
         native.setPrice(Math.fullMulDiv(bound(price, 1, 10_000) * one, 1e36, 1e18));
         native.setBroken(_pick(seed, "dead", 0, 5) == 0);
     }
