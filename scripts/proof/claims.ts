@@ -1,5 +1,5 @@
 /**
- * What is proven of `libraries/GradualAuction.sol`, as SMT-LIB over the real numbers. A rounded figure is a real one that
+ * What is proven of the lane's arithmetic, in `libraries/` and `AuctionHouse._terms`, as SMT-LIB over the real numbers. A rounded figure is a real one that
  * lies within its rounding, so that a claim over it holds for whole numbers too. Symbols: docs/protocol.md. What it adds up
  * to, and what it leaves out: docs/proofs.md.
  */
@@ -15,9 +15,11 @@ export interface Claim {
   needs: string;
 }
 
+const WAD = "1000000000000000000.0";
+
 /**
- * The cost of `u` seconds of emission over price and rate, from a lane of age `l` for a sale whose age is bounded by `b`:
- * b = min(now − s, (π + δ_i) / σ).
+ * The cost of `u` seconds of emission over price and rate, from a lane of age `l` for a position whose discount bounds the age
+ * by `b` = (π + δ_i) / σ.
  */
 const COST = `
 (define-fun least ((x Real) (y Real)) Real (ite (< x y) x y))
@@ -27,10 +29,19 @@ const COST = `
 (define-fun steep ((u Real) (f Real)) Real (/ (* slope (positive (- u f)) (positive (- u f))) 2.0))
 (define-fun cost ((l Real) (b Real) (u Real)) Real (+ (* (multiple l b) u) (steep u (flat l b))))`;
 
-const WAD = "1000000000000000000.0";
+/**
+ * δ_i of a solvent position at an LTV, Wad, as `AuctionHouse._terms` has it within a block: `widest` by the lane and by the LTV over
+ * the lltv, `half` by the equity, and the `held` ratchet that an earlier fill left where its equity bound it.
+ */
+const DISCOUNT = `
+(define-fun least ((x Real) (y Real)) Real (ite (< x y) x y))
+(define-fun widest ((at Real)) Real (least maxDiscount (+ first (- at lltv))))
+(define-fun half ((at Real)) Real (/ (- ${WAD} at) 2.0))
+(define-fun fresh ((at Real)) Real (least (widest at) (half at)))`;
+
 const power = (bits: number): string => `${2n ** BigInt(bits)}.0`;
 
-/** The parameters that `AuctionHouse._requireBounds` lets through, Wad; `lltv` is a market's, below 1. */
+/** The parameters that `LaneSettings.setLane` lets through, Wad; `lltv` is a market's, below 1. */
 const BOX = {
   slope: `(and (<= 1000000000000.0 slope) (<= slope 10000000000000000.0))`,
   premium: `(<= premium 200000000000000000.0)`,
@@ -47,10 +58,10 @@ const TERMS = {
   multiple: `(>= multiple (- ${WAD} discount))`,
 };
 
-/** Most that a position or the lane's rate can hold is 2^112; a stressed lane is at most 10,000 times as fast. */
+/** The most that a position can hold is 2^112, and a lane's rate 2^104; urgency makes it at most 101 times as fast. */
 const SIZES = {
   quantity: `(<= quantity ${power(112)})`,
-  rate: `(and (<= 1.0 rate) (<= rate (* 10000.0 ${power(112)})))`,
+  rate: `(and (<= 1.0 rate) (<= rate (* 101.0 ${power(104)})))`,
   age: `(<= age (* 86400.0 ${WAD}))`,
 };
 
@@ -70,6 +81,58 @@ export const CLAIMS: readonly Claim[] = [
     given: { inLane: "(<= (+ u v) l)", ratchet: "(<= later b)" },
     then: "(>= (+ (cost l b u) (cost (- l u) later v)) (cost l b (+ u v)))",
     needs: "ratchet",
+  },
+  {
+    name: "a fill leaves its position no greater a discount",
+    unknowns: "maxDiscount first lltv ltv later ratchet",
+    definitions: DISCOUNT,
+    given: {
+      unhealthy: "(and (< lltv later) (<= later ltv))",
+      solvent: `(< ltv ${WAD})`,
+      ratchet: "(=> (< (fresh ltv) (widest ltv)) (= ratchet (fresh ltv)))",
+      unbound: "(=> (>= (fresh ltv) (widest ltv)) (>= ratchet maxDiscount))",
+    },
+    then: "(<= (least (fresh later) ratchet) (fresh ltv))",
+    needs: "ratchet",
+  },
+  {
+    name: "a fill leaves its position no faster a pace",
+    unknowns: "rate urgency lltv ltv later x laterX",
+    given: {
+      fell: "(<= later ltv)",
+      unhealthy: "(< lltv later)",
+      lltv: BOX.lltv,
+      x: `(= (* x (- ${WAD} lltv)) (- ltv lltv))`,
+      laterX: `(= (* laterX (- ${WAD} lltv)) (- later lltv))`,
+    },
+    then: "(<= (* rate (+ 1.0 (* urgency laterX laterX))) (* rate (+ 1.0 (* urgency x x))))",
+    needs: "fell",
+  },
+  {
+    name: "at a slower pace the same quantity costs no less",
+    unknowns: "premium slope l b u slower",
+    definitions: COST,
+    given: { inLane: "(<= (* slower u) l)", slower: "(<= 1.0 slower)" },
+    then: "(>= (cost l b (* slower u)) (* slower (cost l b u)))",
+    needs: "slower",
+  },
+  {
+    name: "the cursor lets no window out more than its length and the longest age",
+    unknowns: "start now longest cursor later sum u",
+    given: {
+      soFar: "(>= cursor (+ (- start longest) sum))",
+      inLane: "(<= later now)",
+      advance: "(= later (+ (ite (< cursor (- now longest)) (- now longest) cursor) u))",
+    },
+    then: "(and (>= later (+ (- start longest) sum u)) (<= (+ sum u) (+ (- now start) longest)))",
+    needs: "soFar",
+  },
+  {
+    name: "pay leaves a solvent position solvent",
+    unknowns: "collateral owed pay",
+    given: { solvent: "(< owed collateral)", half: "(<= (* 2.0 pay) (- collateral owed))" },
+    then: "(< owed (- collateral pay))",
+    needs: "half",
   },
   {
     name: "a cursor that is rounded up makes nothing cheaper",
@@ -110,7 +173,7 @@ export const CLAIMS: readonly Claim[] = [
     needs: "half",
   },
   {
-    name: "never toxic: a take-over neither",
+    name: "never toxic: an absorption neither",
     unknowns: "ltv discount multiple",
     given: {
       solvent: TERMS.solvent,

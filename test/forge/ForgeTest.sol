@@ -17,6 +17,7 @@ interface Vm {
     // state of the chain
     function warp(uint256 timestamp) external;
     function roll(uint256 blockNumber) external;
+    function fee(uint256 baseFee) external;
     function deal(address account, uint256 balance) external;
     function etch(address account, bytes calldata code) external;
     function store(address account, bytes32 slot, bytes32 value) external;

@@ -23,7 +23,7 @@ contract GradualAuctionTest is ForgeTest {
         uint256 premium;
         uint256 discount;
         uint256 laneAge;
-        uint256 saleAge;
+        uint256 room;
     }
 
     struct Case {
@@ -33,7 +33,7 @@ contract GradualAuctionTest is ForgeTest {
         uint256 premium;
         uint256 discount;
         uint256 laneAge;
-        uint256 saleAge;
+        uint256 longest;
         GradualAuction.Head h;
     }
 
@@ -60,19 +60,18 @@ contract GradualAuctionTest is ForgeTest {
     function testFuzz_multipleStartsAtPremiumAndEndsAtDiscount(Raw memory raw) public pure {
         Case memory c = _case(raw);
         uint256 longest = GradualAuction.longestAge(c.premium, c.discount, c.slope);
-        assertEq(_headAt(c, longest, 0).multipleWad, WAD + c.premium, "not the premium at the start");
+        assertEq(_headAt(c, 0).multipleWad, WAD + c.premium, "not the premium at the start");
         // the age is cut to a Wad of a second, in which the multiple falls by less than a unit
-        uint256 end = _headAt(c, longest, longest).multipleWad;
+        uint256 end = _headAt(c, longest).multipleWad;
         assertApproxEqAbs(end, WAD - c.discount, 1, "not the discount at the end");
-        assertEq(_headAt(c, longest, longest * 2).multipleWad, end, "falls on after the end");
+        assertEq(_headAt(c, longest * 2).multipleWad, end, "falls on after the end");
     }
 
     function testFuzz_waitingNeverMakesItDearer(Raw memory raw, uint256 wait, uint256 share) public pure {
         Case memory c = _case(raw);
         uint256 quantity = _part(c.h.available, share);
         wait = bound(wait, 0, 1 days * WAD);
-        uint256 longest = GradualAuction.longestAge(c.premium, c.discount, c.slope);
-        GradualAuction.Head memory later = _headAt(c, Math.min(c.laneAge + wait, longest), c.saleAge + wait);
+        GradualAuction.Head memory later = _headAt(c, Math.min(c.laneAge + wait, c.longest));
         assertLe(later.multipleWad, c.h.multipleWad, "head rose");
         assertGe(later.available, c.h.available, "less is available");
         uint256 digit = Math.fullMulDivUp(c.priceE36, quantity, 1e54);
@@ -102,7 +101,7 @@ contract GradualAuctionTest is ForgeTest {
         uint256 quantity = _part(c.h.available, share);
         uint256 cost = c.h.cost(c.priceE36, quantity);
         assertGe(cost, Math.fullMulDivUp(c.priceE36, c.h.multipleWad * quantity, 1e54), "under the head");
-        // the last bit that was let out costs the premium, or less where the sale itself is younger
+        // the last bit that was let out costs the premium
         uint256 most = Math.fullMulDivUp(c.priceE36, (WAD + c.premium) * (quantity + 1), 1e54);
         assertLe(cost, most + _noise(c.priceE36), "over the premium");
     }
@@ -125,11 +124,37 @@ contract GradualAuctionTest is ForgeTest {
         assertLe(split, whole + 4 * _noise(c.priceE36) + cursor, "splitting is punished");
     }
 
-    /// @dev The flat part is what only an old lane with a young sale has: both halves are at its one price.
+    /// @dev A6: what a fill leaves its position, less urgency and less discount, makes the rest no cheaper.
+    function testFuzz_A6_aSlowerPaceAndLessDiscountNeverPay(
+        Raw memory raw,
+        uint256 share,
+        uint256 nextShare,
+        uint256 slower,
+        uint256 less
+    ) public view {
+        Case memory c = _case(raw);
+        uint256 first = _part(c.h.available, share);
+        uint256 cursor = GradualAuction.advance(c.laneAge, c.rate, first);
+        uint256 firstCost = c.h.cost(c.priceE36, first);
+        GradualAuction.Head memory whole = c.h;
+        c.rate = bound(slower, Math.max(c.rate / 101, 1), c.rate);
+        c.discount = bound(less, 0, c.discount);
+        GradualAuction.Head memory next = _headAt(c, block.timestamp * WAD - cursor);
+        uint256 second = _part(Math.min(next.available, whole.available - first), nextShare);
+        uint256 digit = Math.fullMulDivUp(c.priceE36, second, 1e54);
+        assertGe(
+            firstCost + next.cost(c.priceE36, second) + _noise(c.priceE36) + digit,
+            whole.cost(c.priceE36, first + second),
+            "splitting pays"
+        );
+    }
+
+    /// @dev The flat part is what an old lane has for a position with a small discount: both halves are at its one price.
     function testFuzz_splittingWithinTheFlatPartIsExact(Raw memory raw, uint256 share, uint256 nextShare) public view {
         Case memory c = _case(raw);
-        c.saleAge /= 100;
-        c.h = _headAt(c, c.laneAge, c.saleAge);
+        c.discount /= 100;
+        c.premium /= 100;
+        c.h = _headAt(c, c.laneAge);
         uint256 flat = c.h.flatWad / WAD;
         uint256 first = _part(flat, share);
         uint256 second = _part(flat - first, nextShare);
@@ -157,20 +182,25 @@ contract GradualAuctionTest is ForgeTest {
         assertGe(left + quantity + 1 + c.rate / (HOUR * WAD), c.h.available, "emission is lost");
     }
 
+    /// @dev Each buy at a pace of its own, from `r` to `r · (1 + u)`, as urgency has it, and with a discount of its own.
     function testFuzz_A2_paceOfAnySequenceOfBuys(
         Raw memory raw,
         uint32[12] memory waits,
-        uint256[12] memory shares
+        uint256[12] memory shares,
+        uint8 urgency
     ) public {
         Case memory c = _case(raw);
-        uint256 longest = GradualAuction.longestAge(c.premium, c.discount, c.slope);
+        c.rate = _magnitude(raw.rate, 104);
+        uint256 slowest = c.rate;
         uint256 cursor = block.timestamp * WAD;
         uint256[12] memory boughtAt;
         uint256[12] memory bought;
         for (uint256 i; i < 12; ++i) {
             vm.warp(block.timestamp + (waits[i] % 2 hours));
-            c.laneAge = GradualAuction.laneAge(cursor, longest);
-            c.h = _headAt(c, c.laneAge, c.saleAge);
+            c.rate = slowest + Math.fullMulDiv(slowest * (urgency % 101), uint128(shares[i]), type(uint128).max);
+            c.laneAge = GradualAuction.laneAge(cursor, c.longest);
+            c.discount = _part(c.discount, shares[i] >> 64);
+            c.h = _headAt(c, c.laneAge);
             bought[i] = _part(c.h.available, shares[i]);
             boughtAt[i] = block.timestamp;
             cursor = GradualAuction.advance(c.laneAge, c.rate, bought[i]);
@@ -178,8 +208,9 @@ contract GradualAuctionTest is ForgeTest {
             uint256 sum;
             for (uint256 j = i + 1; j > 0; --j) {
                 sum += bought[j - 1];
-                uint256 window = (block.timestamp - boughtAt[j - 1]) * WAD + longest;
-                assertLe(sum, Math.fullMulDiv(c.rate, window, HOUR * WAD), "a window let out too much");
+                uint256 window = (block.timestamp - boughtAt[j - 1]) * WAD + c.longest;
+                uint256 most = Math.fullMulDiv(slowest * (1 + (urgency % 101)), window, HOUR * WAD);
+                assertLe(sum, most, "a window let out too much");
             }
         }
     }
@@ -228,7 +259,7 @@ contract GradualAuctionTest is ForgeTest {
         uint256 allowance = (WAD - ltv) / 2;
         c.discount = bound(split, 0, Math.min(allowance, 0.1e18));
         uint256 fee = bound(position.fee, 0, allowance - c.discount);
-        c.h = _headAt(c, c.laneAge, c.saleAge);
+        c.h = _headAt(c, c.laneAge);
         uint256 quantity = Math.min(_part(c.h.available, position.share), collateral);
         uint256 cost = c.h.cost(c.priceE36, quantity);
         uint256 repaid = Math.min(Math.fullMulDiv(cost, WAD, WAD + fee), debt);
@@ -247,10 +278,9 @@ contract GradualAuctionTest is ForgeTest {
         uint256 rate = corner & 1 == 0 ? 1 : type(uint112).max;
         uint256 slope = corner & 2 == 0 ? 1 : type(uint64).max;
         uint256 laneAge = corner & 4 == 0 ? 0 : 1 days * WAD;
-        uint256 saleAge = corner & 8 == 0 ? 0 : 1 days * WAD;
         uint256 premium = corner & 16 == 0 ? 0 : 2e18;
         uint256 discount = corner & 32 == 0 ? 0 : 0.5e18;
-        GradualAuction.Head memory h = GradualAuction.head(rate, slope, laneAge, saleAge, premium, discount);
+        GradualAuction.Head memory h = GradualAuction.head(rate, slope, laneAge, premium, discount);
         uint256 priceE36 = corner & 64 == 0 ? 1e12 : 1e60;
         uint256 quantity = Math.min(h.available, type(uint112).max);
         uint256 cost = h.cost(priceE36, quantity);
@@ -277,25 +307,22 @@ contract GradualAuctionTest is ForgeTest {
         uint256 longest = GradualAuction.longestAge(c.premium, c.discount, c.slope);
         // a lane's longest age is a day
         vm.assume(longest != 0 && longest <= 1 days * WAD);
-        c.laneAge = bound(raw.laneAge, 0, longest);
-        c.saleAge = bound(raw.saleAge, 0, 2 * longest);
-        c.h = _headAt(c, c.laneAge, c.saleAge);
+        // the lane's own: its greatest premium and discount may be more than those of this moment and position
+        c.longest = Math.min(longest + bound(raw.room, 0, 2 * longest), 1 days * WAD);
+        c.laneAge = bound(raw.laneAge, 0, c.longest);
+        c.h = _headAt(c, c.laneAge);
         // quantities are in bounds too
         vm.assume(c.h.available <= type(uint112).max);
     }
 
-    function _headAt(
-        Case memory c,
-        uint256 laneAge,
-        uint256 saleAge
-    ) internal pure returns (GradualAuction.Head memory) {
-        return GradualAuction.head(c.rate, c.slope, laneAge, saleAge, c.premium, c.discount);
+    function _headAt(Case memory c, uint256 laneAge) internal pure returns (GradualAuction.Head memory) {
+        return GradualAuction.head(c.rate, c.slope, laneAge, c.premium, c.discount);
     }
 
     /// @dev The head after `quantity` was bought in this block.
     function _after(Case memory c, uint256 quantity) internal view returns (GradualAuction.Head memory) {
         uint256 cursor = GradualAuction.advance(c.laneAge, c.rate, quantity);
-        return _headAt(c, block.timestamp * WAD - cursor, c.saleAge);
+        return _headAt(c, block.timestamp * WAD - cursor);
     }
 
     function _buyTwice(

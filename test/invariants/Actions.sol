@@ -3,7 +3,9 @@ pragma solidity 0.8.30;
 
 import { FixedPointMathLib as Math } from "solady/src/utils/FixedPointMathLib.sol";
 import { IAuctionHouse } from "../../contracts/interfaces/IAuctionHouse.sol";
+import { IOracle } from "../../contracts/interfaces/IOracle.sol";
 import { IVault } from "../../contracts/interfaces/IVault.sol";
+import { MockDepth } from "../../contracts/mocks/MockDepth.sol";
 import { Attacker } from "./Attacker.sol";
 import { Checks } from "./Checks.sol";
 import { ITransferHook, StrangeToken } from "./StrangeToken.sol";
@@ -12,12 +14,14 @@ import { World } from "./World.sol";
 /// @notice What anyone can do to the protocol, with inputs that it must take. `Checks` judges each call.
 abstract contract Actions is Checks {
     constructor(bool strange_) World(strange_) {
-        for (uint256 i; i < OWNERS; ++i) _open(i % _markets.length, i, (i + 2) * 5, 0.78e18, i);
+        for (uint256 k; k < _markets.length; ++k) _noteCeiling(k, house.lane(_collateral(k)).ratePerHour);
+        for (uint256 i; i < OWNERS; ++i) _openPosition(i % _markets.length, i, (i + 2) * 5, 0.78e18, i);
     }
 
-    /// @dev Every call starts at the handler's time.
+    /// @dev Every call starts at the handler's time, and gas costs what it says.
     modifier timed() {
         vm.warp(clock);
+        vm.fee(baseFee);
         _;
     }
 
@@ -46,16 +50,21 @@ abstract contract Actions is Checks {
         vm.stopPrank();
     }
 
+    /// @dev Refused where it is worth less than a share.
     function _underwrite(
         uint256 seed,
         address who,
         uint256 amount
     ) internal checked(who, 0) hooked(seed, address(buffer)) {
-        if (buffer.previewDeposit(amount) == 0) return;
+        uint256 shares = buffer.previewDeposit(amount);
+        if (shares == 0) return;
         vm.startPrank(who);
         if (seed % 4 < 2) buffer.deposit(amount, who);
-        else buffer.mint(buffer.previewDeposit(amount), who);
+        else amount = buffer.mint(shares, who);
         vm.stopPrank();
+        Look memory afterwards;
+        _lookAtBuffer(afterwards);
+        B5_aDepositKeepsItsValue(amount, shares, afterwards);
     }
 
     function _requestRedeem(address who, uint256 shares) internal checked(who, 0) {
@@ -63,9 +72,21 @@ abstract contract Actions is Checks {
         buffer.requestRedeem(shares, who, who);
     }
 
-    function _claim(uint256 seed, address who, uint256 shares) internal checked(who, 0) hooked(seed, address(buffer)) {
+    function _fulfil(
+        address controller,
+        address caller,
+        uint256 seed
+    ) internal checked(caller, 0) hooked(seed, address(buffer)) {
+        vm.prank(caller);
+        (uint256 shares, ) = buffer.fulfil(controller, caller);
+        assertGt(shares, 0, "nothing was fulfilled");
+    }
+
+    function _claim(uint256 seed, address who, uint256 assets) internal checked(who, 0) hooked(seed, address(buffer)) {
+        (uint256 most, uint256 shares) = (buffer.maxWithdraw(who), buffer.maxRedeem(who));
         vm.prank(who);
-        buffer.redeem(shares, who, who);
+        if (seed % 4 < 2 && assets < most) buffer.withdraw(assets, who, who);
+        else buffer.redeem(shares, who, who);
     }
 
     function _collectFees() internal checked(keeper, 0) {
@@ -76,7 +97,7 @@ abstract contract Actions is Checks {
 
     /// @dev Supplies `thousands` of loan asset's worth and borrows up to an LTV: the owner itself in two calls or in one
     /// multicall, or whom it authorised.
-    function _open(uint256 k, uint256 i, uint256 thousands, uint256 ltvWad, uint256 seed) internal {
+    function _openPosition(uint256 k, uint256 i, uint256 thousands, uint256 ltvWad, uint256 seed) internal {
         uint256 amount = Math.fullMulDivUp(thousands * 1000 * one, 1e36, _price(k));
         (uint256 collateral, , ) = _state(k, i);
         if (collateral + amount > type(uint112).max || amount > _markets[k].token.balanceOf(owners[i])) return;
@@ -97,7 +118,8 @@ abstract contract Actions is Checks {
         (, uint256 debt, ) = _state(k, i);
         uint256 index = vault.indexE27();
         uint256 rounding = 2 + (2 * index) / 1e27;
-        uint256 room = Math.zeroFloorSub(Math.fullMulDiv(_value(collateral, _price(k)), ltvWad, WAD), debt);
+        uint256 value = _value(collateral, m.borrowOracle.price());
+        uint256 room = Math.zeroFloorSub(Math.fullMulDiv(value, ltvWad, WAD), debt);
         uint256 marketDebt = Math.fullMulDivUp(m.debtShares, index, 1e27);
         room = Math.min(room, Math.zeroFloorSub(m.ceiling, marketDebt));
         room = Math.min(Math.zeroFloorSub(room, rounding), vault.idle());
@@ -156,9 +178,16 @@ abstract contract Actions is Checks {
         uint256 shares = vault.position(_collateral(k), owners[i]).debtShares;
         vm.prank(who);
         // all of it by shares, more than all of it by assets
-        if (assets < debt) vault.repay(_collateral(k), assets, owners[i]);
-        else if (seed % 2 == 0) vault.repayShares(_collateral(k), shares, owners[i]);
+        if (assets < debt) {
+            vault.repay(_collateral(k), assets, owners[i]);
+            _requireLeastDebt(k, i, debt);
+        } else if (seed % 2 == 0) vault.repayShares(_collateral(k), shares, owners[i]);
         else vault.repay(_collateral(k), type(uint256).max, owners[i]);
+    }
+
+    function _requireLeastDebt(uint256 k, uint256 i, uint256 before) internal view {
+        uint256 least = Math.min(before, vault.market(_collateral(k)).minDebt);
+        assertGe(vault.debtOf(_collateral(k), owners[i]), least, "less than the least debt is left");
     }
 
     function _withdraw(
@@ -193,6 +222,7 @@ abstract contract Actions is Checks {
         p.maxPremiumBps = uint16(_pick(seed, "maxPremium", 1, 2000));
         p.minPremiumBps = uint16(_pick(seed, "minPremium", 0, p.maxPremiumBps));
         p.maxDiscountBps = uint16(_pick(seed, "maxDiscount", 0, 850));
+        p.firstDiscountBps = uint16(_pick(seed, "firstDiscount", 0, p.maxDiscountBps));
         p.liquidationFeeBps = uint16(_pick(seed, "fee", 0, 850 - p.maxDiscountBps));
         uint256 range = (uint256(p.maxPremiumBps) + p.maxDiscountBps) * WAD_PER_BPS;
         p.slopeWad = uint64(_pick(seed, "slope", Math.max(1e12, range / 1 days + 1), 1e16));
@@ -200,13 +230,33 @@ abstract contract Actions is Checks {
         p.absorbLtvBps = uint16(_pick(seed, "absorbLtv", 8301, 9999));
         p.absorbDiscountBps = uint16(_pick(seed, "absorbDiscount", 0, (BPS - p.absorbLtvBps) / 2));
         p.paceBps = uint16(_pick(seed, "pace", 1, BPS));
-        p.stressPaceBps = uint16(_pick(seed, "stressPace", p.paceBps, BPS));
-        p.chipBps = uint16(_pick(seed, "chip", 0, 100));
+        p.urgency = uint16(_pick(seed, "urgency", 0, 100));
+        p.idleTime = uint16(_pick(seed, "idle", 1 minutes, 12 hours));
         p.emaPeriod = uint32(_pick(seed, "ema", 1 minutes, 1 days));
-        p.maxAuctionDuration = uint32(_pick(seed, "duration", range / p.slopeWad + 1, 7 days));
-        p.absorbDelay = uint32(_pick(seed, "delay", 0, p.maxAuctionDuration));
-        p.tip = uint128(_pick(seed, "tip", 0, 1000 * one));
-        p.minRatePerHour = uint128(_pick(seed, "minRate", 1, _markets[k].unit + 1));
+        p.clearHours = uint16(_pick(seed, "clear", 1, 8760));
+        p.minRatePerHour = uint104(_pick(seed, "minRate", 1, _markets[k].unit + 1));
+    }
+
+    /// @dev Every second time the standard one comes back; and now and then nobody is paid.
+    function _randomPay(uint256 seed) internal view returns (IAuctionHouse.PayParameters memory p) {
+        p = _standardPay();
+        if (_pick(seed, "standard", 0, 1) == 0) return p;
+        p.feeCap = uint64(_pick(seed, "feeCap", 0, 10_000 gwei));
+        p.tip = uint64(_pick(seed, "tip", 0, 100 gwei));
+        p.marginBps = uint16(_pick(seed, "margin", 0, BPS));
+        p.capBps = uint16(_pick(seed, "cap", 0, 100));
+        p.interval = uint32(_pick(seed, "interval", 10 minutes, 1 days));
+        if (_pick(seed, "wrapped", 0, 1) == 0) p.wrappedNative = address(0);
+        if (_pick(seed, "native", 0, 3) == 0) p.nativeOracle = IOracle(address(0));
+    }
+
+    /// @dev Windows are of one set of parameters.
+    function _setLane(uint256 k, IAuctionHouse.LaneParameters memory p) internal checked(keeper, k) {
+        _markets[k].depth.setBroken(false);
+        house.setLane(_collateral(k), p);
+        delete _laneSold[k];
+        delete _inventorySold[k];
+        ++count["lanes"];
     }
 
     function _withdrawReserves(uint256 assets) internal checked(keeper, 0) {
@@ -244,20 +294,42 @@ abstract contract Actions is Checks {
 
     // -------------------------------------------------------------------------------------------- keepers
 
-    function _canStart(uint256 k, uint256 i) internal view returns (bool) {
-        (, , uint256 ltvWad) = _state(k, i);
-        // nobody is lent to and sold in one block
-        bool enlarged = vault.position(_collateral(k), owners[i]).riskAt == clock;
-        return ltvWad > _lltvWad(k) && !enlarged && !_runs(k, i);
+    function _observe(uint256 k) internal checked(keeper, k) {
+        house.observe(_collateral(k));
     }
 
-    function _start(uint256 k, uint256 i, uint256 seed) internal checked(keeper, k) hooked(seed, address(vault)) {
-        vm.prank(keeper);
-        house.start(_collateral(k), owners[i]);
-        if (_markets[k].guard.diverged()) {
-            uint256 widest = house.laneParameters(_collateral(k)).maxPremiumBps * WAD_PER_BPS;
-            assertEq(house.auction(_collateral(k), owners[i]).premiumWad, widest, "in doubt, not the widest premium");
-        }
+    /// @dev Refused by the depth oracle's own error where it is dead.
+    function _sync(uint256 k) internal checked(keeper, k) {
+        if (_markets[k].depth.broken()) vm.expectRevert(MockDepth.Broken.selector);
+        house.sync(_collateral(k));
+    }
+
+    /// @dev Unhealthy, and its owner took no risk in this block: nobody is lent to and sold in one.
+    function _isForSale(uint256 k, uint256 i) internal view returns (bool) {
+        (, , uint256 ltvWad) = _state(k, i);
+        return ltvWad > _lltvWad(k) && vault.position(_collateral(k), owners[i]).riskAt != clock;
+    }
+
+    function _canOpen(uint256 k, uint256 i) internal view returns (bool) {
+        return !_isLaneOpen(k) && _isForSale(k, i);
+    }
+
+    function _openLane(
+        uint256 k,
+        uint256 i,
+        address caller,
+        uint256 seed
+    ) internal checked(caller, k) hooked(seed, address(vault)) {
+        vm.prank(caller);
+        house.open(_collateral(k), owners[i], caller);
+        IAuctionHouse.LaneState memory s = house.laneState(_collateral(k));
+        uint256 widest = house.laneParameters(_collateral(k)).maxPremiumBps * WAD_PER_BPS;
+        if (_isDiverged(k)) assertEq(s.premiumWad, widest, "in doubt, not the widest premium");
+    }
+
+    /// @dev What the house knows: the guard's word of the last look.
+    function _isDiverged(uint256 k) internal view returns (bool) {
+        return house.lane(_collateral(k)).diverged;
     }
 
     /// @dev The attacker pays after a callback, in which neither the vault nor the house lets it in.
@@ -277,43 +349,86 @@ abstract contract Actions is Checks {
         }
         vm.prank(buyer);
         house.buy(_collateral(k), owners[i], amount, maxCost, buyer, data);
+        if (buyer == owners[i]) ++count["self-sales"];
         ++count["buys"];
     }
 
     function _buyMany(
         uint256 k,
         IAuctionHouse.Order[] memory orders,
+        address buyer,
         uint256 seed
-    ) internal checked(keeper, k) hooked(seed, address(vault)) {
-        vm.prank(keeper);
-        house.buyMany(_collateral(k), orders, type(uint256).max, keeper, "");
+    ) internal checked(buyer, k) hooked(seed, address(vault)) {
+        vm.prank(buyer);
+        house.buyMany(_collateral(k), orders, type(uint256).max, buyer, "");
         ++count["batches"];
     }
 
-    function _isAbsorbable(uint256 k, uint256 i, uint256 ltvWad) internal view returns (bool) {
-        IAuctionHouse.LaneParameters memory p = house.laneParameters(_collateral(k));
-        uint256 startedAt = house.auction(_collateral(k), owners[i]).startedAt;
-        // where a unit of collateral is no dust, none of it may be what is to be taken over
-        if (_value(100, _price(k)) > vault.market(_collateral(k)).minDebt) return false;
-        return ltvWad >= _absorbLtvWad(k) || (_runs(k, i) && clock >= startedAt + p.absorbDelay);
-    }
-
-    function _absorbLtvWad(uint256 k) internal view returns (uint256) {
-        return house.laneParameters(_collateral(k)).absorbLtvBps * WAD_PER_BPS;
-    }
-
-    function _absorb(uint256 k, uint256 i, uint256 seed) internal checked(keeper, k) hooked(seed, address(vault)) {
-        vm.prank(keeper);
-        house.absorb(_collateral(k), owners[i]);
-    }
-
-    function _cancelAll(uint256 k) internal {
-        for (uint256 i; i < OWNERS; ++i) {
-            (, , uint256 ltvWad) = _state(k, i);
-            if (house.auction(_collateral(k), owners[i]).startedAt == 0 || ltvWad > _lltvWad(k)) continue;
-            house.cancel(_collateral(k), owners[i]);
-            ++count["cancels"];
+    /// @dev Why the buffer can't absorb a position, by the conditions of docs/protocol.md.
+    function _absorbRefusal(uint256 k, uint256 i) internal view returns (IAuctionHouse.AbsorbRefusal) {
+        (uint256 collateral, uint256 debt, uint256 ltvWad) = _state(k, i);
+        if (ltvWad <= _lltvWad(k)) return IAuctionHouse.AbsorbRefusal.Healthy;
+        if (ltvWad < house.laneParameters(_collateral(k)).absorbLtvBps * WAD_PER_BPS) {
+            return IAuctionHouse.AbsorbRefusal.BelowAbsorbLtv;
         }
+        if (vault.position(_collateral(k), owners[i]).riskAt == clock) return IAuctionHouse.AbsorbRefusal.Enlarged;
+        uint256 priceE36 = _absorbPrice(k);
+        if (ltvWad < WAD && _ltv(collateral, debt, priceE36) >= WAD) return IAuctionHouse.AbsorbRefusal.Diverged;
+        uint256 minDebt = vault.market(_collateral(k)).minDebt;
+        return
+            _isBufferFull(k, minDebt, priceE36)
+                ? IAuctionHouse.AbsorbRefusal.BufferFull
+                : IAuctionHouse.AbsorbRefusal.None;
+    }
+
+    /// @dev Whether it must be absorbed when somebody asks, the last of what the buffer can take included.
+    function _mustAbsorb(uint256 k, uint256 i) internal view returns (bool) {
+        return
+            _absorbRefusal(k, i) == IAuctionHouse.AbsorbRefusal.None &&
+            !_roundingsMatter(k, i, _absorbable(k, _absorbPrice(k)));
+    }
+
+    /// @dev A part worth `part` lowers the LTV by less than the units of debt that roundings may cost: it is refused as toxic.
+    /// Or a unit of collateral is no dust: none of it may be what is to be absorbed.
+    function _roundingsMatter(uint256 k, uint256 i, uint256 part) internal view returns (bool) {
+        uint256 priceE36 = _absorbPrice(k);
+        (uint256 collateral, uint256 debt, ) = _state(k, i);
+        uint256 ltvWad = _ltv(collateral, debt, priceE36);
+        if (ltvWad < WAD && (WAD - ltvWad) * part <= 16 * WAD) return true;
+        return _value(100, _price(k)) > vault.market(_collateral(k)).minDebt;
+    }
+
+    function _absorb(
+        uint256 k,
+        uint256 i,
+        address caller,
+        uint256 seed
+    ) internal checked(caller, k) hooked(seed, address(vault)) {
+        vm.prank(caller);
+        house.absorb(_collateral(k), owners[i], caller);
+    }
+
+    function _absorbMany(
+        uint256 k,
+        address[] memory who,
+        address caller,
+        uint256 seed
+    ) internal checked(caller, k) hooked(seed, address(vault)) {
+        vm.prank(caller);
+        house.absorbMany(_collateral(k), who, caller);
+        ++count["absorbed batches"];
+    }
+
+    /// @dev Several of a keeper's calls in one transaction.
+    function _together(
+        uint256 k,
+        bytes[] memory calls,
+        address caller,
+        uint256 seed
+    ) internal checked(caller, k) hooked(seed, address(vault)) {
+        vm.prank(caller);
+        house.multicall(calls);
+        ++count["keepers' multicalls"];
     }
 
     function _buyInventory(
@@ -377,17 +492,18 @@ abstract contract Actions is Checks {
     }
 
     function _lockedInHouse(address c, address who) internal view returns (bytes[] memory calls) {
-        calls = new bytes[](6);
-        calls[0] = abi.encodeCall(house.start, (c, owners[0]));
+        calls = new bytes[](7);
+        calls[0] = abi.encodeCall(house.open, (c, owners[0], who));
         calls[1] = abi.encodeCall(house.buy, (c, owners[0], 1e18, 1e60, who, ""));
         calls[2] = abi.encodeCall(house.buyMany, (c, new IAuctionHouse.Order[](0), 1e60, who, ""));
-        calls[3] = abi.encodeCall(house.cancel, (c, owners[0]));
-        calls[4] = abi.encodeCall(house.absorb, (c, owners[0]));
+        calls[3] = abi.encodeCall(house.absorb, (c, owners[0], who));
+        calls[4] = abi.encodeCall(house.absorbMany, (c, owners, who));
         calls[5] = abi.encodeCall(house.sync, (c));
+        calls[6] = abi.encodeCall(house.observe, (c));
     }
 
     function _lockedInBuffer(address c, address who) internal view returns (bytes[] memory calls) {
-        calls = new bytes[](9);
+        calls = new bytes[](10);
         calls[0] = abi.encodeCall(buffer.deposit, (one, who));
         calls[1] = abi.encodeCall(buffer.mint, (one, who));
         calls[2] = abi.encodeCall(buffer.requestRedeem, (1, who, who));
@@ -395,7 +511,8 @@ abstract contract Actions is Checks {
         calls[4] = abi.encodeCall(buffer.withdraw, (1, who, who));
         calls[5] = abi.encodeCall(buffer.buyInventory, (c, 1, 1e60, who, ""));
         calls[6] = abi.encodeCall(buffer.collectFees, ());
-        calls[7] = abi.encodeCall(buffer.takeOver, (c, 1, 1));
+        calls[7] = abi.encodeCall(buffer.absorb, (c, 1, 1));
         calls[8] = abi.encodeCall(buffer.cover, (1));
+        calls[9] = abi.encodeCall(buffer.fulfil, (underwriters[0], who));
     }
 }

@@ -9,35 +9,63 @@ import { IVault } from "../../contracts/interfaces/IVault.sol";
 import { Vm } from "../forge/ForgeTest.sol";
 import { IToken, World } from "./World.sol";
 
+/// @notice What the work of a keeper burns, as docs/protocol.md has it.
+library KeeperGas {
+    uint256 internal constant OPEN = 200_000;
+    uint256 internal constant ABSORB = 190_000;
+    uint256 internal constant ABSORB_MORE = 70_000;
+    uint256 internal constant FULFIL = 150_000;
+}
+
 /// @notice INVARIANTS.md, one function and one error for each id. The first half is true of any state; the second of any call: it
 /// compares what was before with what is after, by what the contracts said happened.
 abstract contract Checks is World {
+    /// @dev `sold` is what was bought of it or absorbed in the call.
     struct PositionLook {
         uint256 collateral;
         uint256 debt;
         uint256 ltvWad;
+        uint256 riskAt;
+        uint256 sold;
     }
 
-    /// @dev The world before or after a call of `who` that has to do with market `k`. Positions by owner.
+    /// @dev The world before or after a call of `who` that has to do with market `k`. Positions by owner. The buffer's value
+    /// is without haircut: `worth` at the oracle's prices, `fullWorth` and the price of a share with inventory at no less than
+    /// its average.
     struct Look {
         address who;
         uint256 k;
         uint256 lenderPrice;
         uint256 underwriterPrice;
+        uint256 fullWorth;
+        uint256 worth;
+        uint256 underwriterShares;
         uint256 wealth;
         uint256 priceE36;
+        uint256 emaE36;
+        uint256 ratePerHour;
+        uint256 marketDebt;
+        uint256 cash;
+        uint256 setAside;
+        uint256 inventoryCursorWad;
         bool full;
+        bool open;
         PositionLook[] positions;
     }
 
-    /// @dev What a call may have gained its caller, and cost the underwriters and the lenders.
+    /// @dev What a call may have gained its caller, or its caller as an underwriter, and cost the underwriters and the lenders;
+    /// and what it moved out of the buffer's reach, and how many positions the buffer absorbed at once.
     struct Dues {
         uint256 caller;
+        uint256 underwriting;
         uint256 underwriters;
         uint256 lenders;
+        uint256 fulfilled;
+        uint256 claimed;
+        uint256 absorbed;
     }
 
-    /// @dev A fill or take-over of position `i` in market `k`.
+    /// @dev A fill or an absorption of position `i` in market `k`, whose `before` is without what the keeper was paid.
     struct Sale {
         uint256 k;
         uint256 i;
@@ -60,22 +88,30 @@ abstract contract Checks is World {
     error V4(address who, uint256 before, uint256 afterwards, uint256 due);
     error V5(address owner, address caller);
     error V6(address owner, uint256 debt);
+    error V7(string what, uint256 debt, uint256 ceiling);
     error A1(address owner, uint256 ltvBefore, uint256 ltvAfter);
     error A2(address collateral, uint256 emissionWad);
     error A3(address owner, uint256 cost, uint256 bound);
     error A4(address owner, uint256 debt, uint256 target);
     error A5(address owner, uint256 ltvWad);
-    error A8(address owner, uint256 bounty, uint256 most);
+    error A8(address owner, uint256 pay, uint256 most);
+    error A9(string what, uint256 amount);
     error B1(string what, uint256 has, uint256 says);
     error B2(address collateral, uint256 emissionWad);
     error B3(string what, uint256 amount);
     error B4(uint256 before, uint256 afterwards);
+    error B5(uint256 deposited, uint256 worth);
 
     mapping(string => uint256) public count;
     mapping(address token => mapping(address holder => uint256)) internal _donated;
     mapping(uint256 k => Sold[]) internal _laneSold;
     mapping(uint256 k => Sold[]) internal _inventorySold;
-    mapping(uint256 k => mapping(uint256 i => uint256)) internal _bountyAt;
+    /// @dev When a lane was last opened, when last opened or bought from, and when an opening was last paid for.
+    mapping(uint256 k => uint256) internal _openedAt;
+    mapping(uint256 k => uint256) internal _touchedAt;
+    mapping(uint256 k => uint256) internal _paidAt;
+    /// @dev What was last pushed as a market's lane ceiling, by what the house said of it.
+    mapping(uint256 k => uint256) internal _laneCeiling;
 
     // --------------------------------------------------------------------------------------- true of any state
 
@@ -84,7 +120,7 @@ abstract contract Checks is World {
         V1_cashAndDebtsCoverWhatIsOwed();
         V2_positionsSumToTheTotals();
         V6_debtWithoutCollateralIsWrittenOff();
-        A5_auctionsAreCountedAndHealthyPositionsAreNotForSale();
+        A5_healthyPositionsAreNotForSale();
         B1_bufferHoldsWhatItSays();
     }
 
@@ -131,28 +167,30 @@ abstract contract Checks is World {
         }
     }
 
-    function A5_auctionsAreCountedAndHealthyPositionsAreNotForSale() public view {
+    function A5_healthyPositionsAreNotForSale() public view {
         for (uint256 k; k < _markets.length; ++k) {
-            uint256 running;
             for (uint256 i; i < OWNERS; ++i) {
-                if (house.auction(_collateral(k), owners[i]).startedAt == 0) continue;
-                ++running;
-                IAuctionHouse.Quote memory q = house.quote(_collateral(k), owners[i], type(uint256).max);
+                IAuctionHouse.Refusal refusal = house.quote(_collateral(k), owners[i], type(uint256).max).refusal;
+                if (refusal != IAuctionHouse.Refusal.None) continue;
                 (, , uint256 ltvWad) = _state(k, i);
-                if (q.refusal == IAuctionHouse.Refusal.None) _requireUnhealthy(k, i, ltvWad);
+                _requireUnhealthy(k, i, ltvWad);
+                if (!_isLaneOpen(k)) revert A9("for sale in a closed lane", i);
             }
-            if (running != house.lane(_collateral(k)).auctions) revert A5(_collateral(k), running);
         }
     }
 
     function B1_bufferHoldsWhatItSays() public view {
         address holder = address(buffer);
         uint256 cash = loan.balanceOf(holder) - _donated[address(loan)][holder];
-        if (cash != buffer.cash()) revert B1("cash", cash, buffer.cash());
+        uint256 says = buffer.cash() + buffer.setAside();
+        if (cash != says) revert B1("cash", cash, says);
+        uint256 claims = buffer.maxWithdraw(dealer);
+        for (uint256 i; i < 2; ++i) claims += buffer.maxWithdraw(underwriters[i]);
+        if (claims != buffer.setAside()) revert B1("claims", claims, buffer.setAside());
         for (uint256 k; k < _markets.length; ++k) {
             address token = _collateral(k);
             uint256 held = IToken(token).balanceOf(holder) - _donated[token][holder];
-            uint256 says = buffer.inventory(token).amount;
+            says = buffer.inventory(token).amount;
             if (held != says) revert B1("inventory", held, says);
         }
     }
@@ -172,17 +210,38 @@ abstract contract Checks is World {
         look.k = k;
         // of a whole lot of shares, so that a fall of the least part of a unit is seen
         look.lenderPrice = Math.fullMulDiv(vault.totalAssets() + 1, 1e30, vault.totalSupply() + 1000);
-        look.underwriterPrice = buffer.previewMint(1e30);
+        _lookAtBuffer(look);
         IVault.PositionState[] memory states;
         uint256 minDebt;
         (look.priceE36, , minDebt, states) = vault.snapshot(_collateral(k), owners);
+        look.emaE36 = house.ema(_collateral(k));
+        look.ratePerHour = house.ratePerHour(_collateral(k));
         look.full = _isBufferFull(k, minDebt, look.priceE36);
+        look.open = _isLaneOpen(k);
+        look.marketDebt = vault.market(_collateral(k)).debtShares;
         look.positions = new PositionLook[](OWNERS);
         for (uint256 i; i < OWNERS; ++i) {
             (uint256 collateral, uint256 debt) = (states[i].collateral, states[i].debt);
-            look.positions[i] = PositionLook(collateral, debt, _ltv(collateral, debt, look.priceE36));
+            uint256 ltvWad = _ltv(collateral, debt, look.priceE36);
+            look.positions[i] = PositionLook(collateral, debt, ltvWad, states[i].riskAt, 0);
         }
         look.wealth = _wealth(look);
+    }
+
+    function _lookAtBuffer(Look memory look) internal view {
+        (look.cash, look.setAside) = (buffer.cash(), buffer.setAside());
+        look.worth = look.cash + vault.bufferFees();
+        look.fullWorth = look.worth;
+        for (uint256 k; k < _markets.length; ++k) {
+            ILiquidityBuffer.Inventory memory held = buffer.inventory(_collateral(k));
+            if (k == look.k) look.inventoryCursorWad = held.cursorWad;
+            if (held.amount == 0) continue;
+            uint256 priceE36 = _price(k);
+            look.worth += _value(held.amount, priceE36);
+            look.fullWorth += _value(held.amount, Math.max(priceE36, house.ema(_collateral(k))));
+        }
+        look.underwriterShares = buffer.totalSupply();
+        look.underwriterPrice = Math.fullMulDiv(look.fullWorth + 1, 1e30, look.underwriterShares + 1000);
     }
 
     /// @dev All that `who` owns and could claim, at the oracle's price, but for other markets. A position is worth nothing at worst.
@@ -191,10 +250,9 @@ abstract contract Checks is World {
         wealth = loan.balanceOf(who) + _value(_markets[look.k].token.balanceOf(who), look.priceE36);
         uint256 shares = vault.balanceOf(who);
         if (shares != 0) wealth += vault.convertToAssets(shares);
-        if (who == underwriters[0] || who == underwriters[1]) {
-            shares = buffer.balanceOf(who);
-            shares += buffer.pendingRedeemRequest(0, who) + buffer.claimableRedeemRequest(0, who);
-            wealth += buffer.convertToAssets(shares);
+        if (_isUnderwriter(who)) {
+            shares = buffer.balanceOf(who) + buffer.pendingRedeemRequest(0, who);
+            wealth += _worthOf(look, shares) + buffer.maxWithdraw(who);
         }
         for (uint256 i; i < OWNERS; ++i) {
             if (owners[i] != who) continue;
@@ -203,15 +261,41 @@ abstract contract Checks is World {
         }
     }
 
+    function _isUnderwriter(address who) internal view returns (bool) {
+        return who == underwriters[0] || who == underwriters[1] || who == dealer;
+    }
+
+    /// @dev Underwriters' shares at the oracle's prices, without haircut.
+    function _worthOf(Look memory look, uint256 shares) internal pure returns (uint256) {
+        return Math.fullMulDiv(shares, look.worth + 1, look.underwriterShares + 1000);
+    }
+
     function _judge(Look memory before) internal {
         Vm.Log[] memory logs = vm.getRecordedLogs();
         Look memory afterwards = _look(before.who, before.k);
         Dues memory dues;
-        for (uint256 j; j < logs.length; ++j) _noteStartsAndBounties(logs[j], before, dues);
-        for (uint256 j; j < logs.length; ++j) _noteSales(logs[j], before, afterwards, dues);
+        uint256 lastSettled;
+        for (uint256 j; j < logs.length; ++j) {
+            _noteLanesAndPay(logs[j], before, dues);
+            if (logs[j].topics[0] == IVault.Settled.selector) lastSettled = j;
+        }
+        for (uint256 j; j < logs.length; ++j) {
+            if (logs[j].emitter == address(house)) _noteSale(logs[j], before, afterwards, dues);
+            else if (logs[j].emitter == address(buffer)) _noteBuffer(logs[j], before, dues);
+            else if (logs[j].emitter == address(vault) && logs[j].topics[0] == IVault.WrittenOff.selector) {
+                B3_lossesGoReservesBufferLenders(logs[j], dues, j > lastSettled);
+            }
+        }
         V3_lendersLoseOnlyInAWriteOff(before.lenderPrice, afterwards.lenderPrice, dues.lenders);
-        V4_nobodyGainsMoreThanItsDue(before, afterwards, dues.caller);
+        V4_nobodyGainsMoreThanItsDue(
+            before,
+            afterwards,
+            dues.caller + (_isUnderwriter(before.who) ? dues.underwriting : 0)
+        );
         V5_nobodyElseLowersAPosition(before, afterwards);
+        if (afterwards.marketDebt > before.marketDebt) V7_debtGrowsUnderBothCeilings(before.k);
+        A8_nothingLeavesButWhatIsSoldAndPaid(before, afterwards);
+        B3_whatIsSetAsideIsOnlyClaimed(before, afterwards, dues);
         B4_underwritersLoseOnlyWhatTheyBear(before.underwriterPrice, afterwards.underwriterPrice, dues.underwriters);
     }
 
@@ -219,7 +303,7 @@ abstract contract Checks is World {
         if (afterwards < before && lost == 0) revert V3(before, afterwards);
     }
 
-    /// @dev At the prices of one moment no call makes value for its caller but bounty and discount, so no sequence does.
+    /// @dev At the prices of one moment no call makes value for its caller but pay and discount, so no sequence does.
     function V4_nobodyGainsMoreThanItsDue(Look memory before, Look memory afterwards, uint256 due) public view {
         // what reading the sums rounds: some of a unit each, and a unit of a debt share
         uint256 rounding = 8 + vault.indexE27() / 1e27;
@@ -245,66 +329,137 @@ abstract contract Checks is World {
         if (afterwards + most < before) revert B4(before, afterwards);
     }
 
+    /// @dev By governance's ceiling, and by what the lane clears in `clearHours` at the rate and price last pushed.
+    function V7_debtGrowsUnderBothCeilings(uint256 k) public view {
+        IVault.Market memory m = vault.market(_collateral(k));
+        uint256 debt = Math.fullMulDivUp(m.debtShares, vault.indexE27(), 1e27);
+        if (debt > m.debtCeiling) revert V7("governance's", debt, m.debtCeiling);
+        if (debt > _laneCeiling[k]) revert V7("the lane's", debt, _laneCeiling[k]);
+    }
+
     // ---------------------------------------------------------------------------------------- what a call said
 
-    /// @dev A bounty leaves the position before a take-over is priced, so it is taken out of `before`.
-    function _noteStartsAndBounties(Vm.Log memory log, Look memory before, Dues memory dues) internal {
+    /// @dev Pay leaves the position before it is sold or absorbed, so it is taken out of `before`.
+    function _noteLanesAndPay(Vm.Log memory log, Look memory before, Dues memory dues) internal {
         bytes32 topic = log.topics[0];
-        if (log.emitter == address(house)) {
-            if (topic == IAuctionHouse.AuctionStarted.selector) ++count["starts"];
-            else if (topic == IAuctionHouse.Absorbed.selector) ++count["take-overs"];
-            else if (topic == IAuctionHouse.Bought.selector) ++count["fills"];
-            else return;
+        if (log.emitter == address(buffer) && topic == ILiquidityBuffer.InventoryAbsorbed.selector) dues.absorbed = 0;
+        if (log.emitter != address(house)) return;
+        if (topic == IAuctionHouse.Synced.selector) {
+            (, uint256 rate) = abi.decode(log.data, (uint256, uint256));
+            _noteCeiling(_marketOf(log), rate);
+        } else if (topic == IAuctionHouse.LaneOpened.selector) {
             (uint256 k, uint256 i) = _marketAndOwner(log);
-            _requireUnhealthy(k, i, before.positions[i].ltvWad);
-        } else if (log.emitter == address(vault) && topic == IVault.Paid.selector) {
+            (, , , uint256 pay) = abi.decode(log.data, (uint256, uint256, uint256, uint256));
+            _requireForSale(k, i, before.positions[i]);
+            A8_payIsBounded(k, i, pay, KeeperGas.OPEN, before.priceE36, before.positions[i]);
+            A9_onlyAClosedLaneOpens(k, before.open);
+            if (pay != 0) {
+                A8_openIsPaidOnceAnInterval(k, pay);
+                _paidAt[k] = clock;
+                ++count["paid openings"];
+            }
+            (_openedAt[k], _touchedAt[k]) = (clock, clock);
+            _takePay(before, i, pay, dues);
+            ++count["openings"];
+        } else if (topic == IAuctionHouse.Absorbed.selector) {
             (uint256 k, uint256 i) = _marketAndOwner(log);
-            PositionLook memory p = before.positions[i];
-            uint256 amount = abi.decode(log.data, (uint256));
-            A8_bountiesAreBounded(k, i, amount, p, before.priceE36);
-            _bountyAt[k][i] = clock;
-            p.collateral -= amount;
-            p.ltvWad = _ltv(p.collateral, p.debt, before.priceE36);
-            if (_toAddress(log.topics[3]) == before.who) dues.caller += _value(amount, before.priceE36) + 1;
+            _noteAbsorption(log, k, i, before, dues);
+        } else if (topic == IAuctionHouse.Bought.selector) {
+            (uint256 k, uint256 i) = _marketAndOwner(log);
+            _requireForSale(k, i, before.positions[i]);
+            ++count["fills"];
         }
     }
 
-    function _noteSales(Vm.Log memory log, Look memory b, Look memory a, Dues memory dues) internal {
-        bytes32 topic = log.topics[0];
-        if (log.emitter == address(house)) {
-            bool bought = topic == IAuctionHouse.Bought.selector;
-            if (!bought && topic != IAuctionHouse.Absorbed.selector) return;
-            Sale memory s;
-            (s.k, s.i) = _marketAndOwner(log);
-            (s.amount, s.cost) = abi.decode(log.data, (uint256, uint256));
-            s.priceE36 = b.priceE36;
-            s.before = b.positions[s.i];
-            s.afterwards = a.positions[s.i];
-            A1_eachSaleLowersTheLtv(s);
+    function _noteCeiling(uint256 k, uint256 rate) internal {
+        uint256 clearHours = house.laneParameters(_collateral(k)).clearHours;
+        _laneCeiling[k] = Math.fullMulDiv(rate * clearHours, _price(k), 1e36);
+    }
+
+    function _noteAbsorption(Vm.Log memory log, uint256 k, uint256 i, Look memory before, Dues memory dues) internal {
+        (uint256 amount, , uint256 priceE36, , uint256 pay) = abi.decode(
+            log.data,
+            (uint256, uint256, uint256, uint256, uint256)
+        );
+        PositionLook memory p = before.positions[i];
+        _requireForSale(k, i, p);
+        if (p.ltvWad < house.laneParameters(_collateral(k)).absorbLtvBps * WAD_PER_BPS) revert A5(owners[i], p.ltvWad);
+        uint256 gasUnits = dues.absorbed++ == 0 ? KeeperGas.ABSORB : KeeperGas.ABSORB_MORE;
+        A8_payIsBounded(k, i, pay, gasUnits, priceE36, p);
+        A8_aPartIsPaidForItsPart(k, i, pay, amount, gasUnits, priceE36, p);
+        A3_theLowerPriceIsForDoubt(k, i, priceE36, before);
+        _takePay(before, i, pay, dues);
+        if (priceE36 < before.priceE36) ++count["doubtful absorptions"];
+        if (owners[i] == before.who) ++count["self-absorptions"];
+        if (pay != 0) ++count["paid absorptions"];
+        ++count["absorptions"];
+    }
+
+    function _takePay(Look memory before, uint256 i, uint256 pay, Dues memory dues) internal pure {
+        if (pay == 0) return;
+        PositionLook memory p = before.positions[i];
+        p.collateral -= pay;
+        p.ltvWad = _ltv(p.collateral, p.debt, before.priceE36);
+        dues.caller += _value(pay, before.priceE36) + 1;
+    }
+
+    function _noteSale(Vm.Log memory log, Look memory b, Look memory a, Dues memory dues) internal {
+        bool bought = log.topics[0] == IAuctionHouse.Bought.selector;
+        if (!bought && log.topics[0] != IAuctionHouse.Absorbed.selector) return;
+        Sale memory s;
+        (s.k, s.i) = _marketAndOwner(log);
+        uint256 third;
+        (s.amount, s.cost, third) = abi.decode(log.data, (uint256, uint256, uint256));
+        s.priceE36 = bought ? b.priceE36 : third;
+        (s.before, s.afterwards) = (b.positions[s.i], a.positions[s.i]);
+        s.before.sold += s.amount;
+        A1_eachSaleLowersTheLtv(s);
+        if (bought) {
+            A2_lanesKeepTheirPace(s, b.ratePerHour);
+            A3_nothingIsSoldUnderItsFloor(s);
             A4_nothingIsSoldPastTheTarget(s);
-            if (bought) {
-                A2_lanesKeepTheirPace(s, b.full);
-                A3_nothingIsSoldUnderItsFloor(s);
-                dues.caller += Math.fullMulDivUp(_value(s.amount, s.priceE36), _discountWad(s), WAD) + 1;
-            } else {
-                A3_theBufferPaysTheOraclePriceLessItsDiscount(s);
-            }
-        } else if (log.emitter == address(buffer)) {
-            if (topic == ILiquidityBuffer.InventorySold.selector) {
-                uint256 k = _marketOf(log);
-                uint256 amount = abi.decode(log.data, (uint256));
-                B2_inventoryKeepsItsPace(k, amount);
-                uint256 discountBps = buffer.inventoryParameters(_collateral(k)).maxDiscountBps;
-                uint256 discount = Math.fullMulDivUp(_value(amount, b.priceE36) + 1, discountBps, BPS) + 1;
-                dues.caller += discount;
-                dues.underwriters += discount;
-                ++count["inventory sales"];
-            } else if (topic == IERC4626.Withdraw.selector) {
-                B3_nobodyLeavesAheadOfALoss();
-                ++count["claims"];
-            }
-        } else if (log.emitter == address(vault) && topic == IVault.WrittenOff.selector) {
-            B3_lossesGoReservesBufferLenders(log, dues);
+            A9_aClosedLaneSellsNothing(s);
+            B3_theBufferComesBeforeBuyersOfTheInsolvent(s, b.full);
+            _touchedAt[s.k] = clock;
+            dues.caller += Math.fullMulDivUp(_value(s.amount, s.priceE36), _discountWad(s), WAD) + 1;
+            // the fee is the buffer's
+            dues.underwriting += s.cost - third;
+        } else {
+            dues.underwriting += Math.zeroFloorSub(_value(s.amount, b.priceE36), s.cost) + 1;
+            s.before.ltvWad = _ltv(s.before.collateral, s.before.debt, s.priceE36);
+            A3_theBufferPaysTheOraclePriceLessItsDiscount(s);
+            A4_nothingIsSoldPastTheTarget(s);
+        }
+    }
+
+    function _noteBuffer(Vm.Log memory log, Look memory b, Dues memory dues) internal {
+        bytes32 topic = log.topics[0];
+        if (topic == ILiquidityBuffer.InventorySold.selector) {
+            uint256 k = _marketOf(log);
+            (uint256 amount, uint256 cost) = abi.decode(log.data, (uint256, uint256));
+            B2_inventoryKeepsItsPace(k, amount);
+            B2_inventoryIsSoldInBites(k, b.inventoryCursorWad);
+            uint256 discountBps = buffer.inventoryParameters(_collateral(k)).maxDiscountBps;
+            uint256 discount = Math.fullMulDivUp(_value(amount, b.priceE36) + 1, discountBps, BPS) + 1;
+            if (cost + discount < _value(amount, b.priceE36)) revert B4(_value(amount, b.priceE36), cost);
+            dues.caller += discount;
+            // it was held at its average where that is higher
+            dues.underwriters += discount + _value(amount, Math.zeroFloorSub(b.emaE36, b.priceE36)) + 1;
+            ++count["inventory sales"];
+        } else if (topic == ILiquidityBuffer.RedeemFulfilled.selector) {
+            (uint256 shares, uint256 assets, uint256 pay) = abi.decode(log.data, (uint256, uint256, uint256));
+            B3_nobodyLeavesAheadOfALoss();
+            A8_payOfARedemptionIsBounded(_toAddress(log.topics[1]), assets, pay);
+            dues.fulfilled += assets;
+            dues.caller += pay;
+            dues.underwriting += Math.zeroFloorSub(_worthOf(b, shares), assets + pay);
+            ++count["fulfilments"];
+        } else if (topic == IERC4626.Withdraw.selector) {
+            (uint256 assets, ) = abi.decode(log.data, (uint256, uint256));
+            dues.claimed += assets;
+            ++count["claims"];
+        } else if (topic == ILiquidityBuffer.WipedOut.selector) {
+            ++count["epochs"];
         }
     }
 
@@ -316,13 +471,14 @@ abstract contract Checks is World {
         }
     }
 
-    function A2_lanesKeepTheirPace(Sale memory s, bool full) public {
-        IAuctionHouse.LaneParameters memory p = house.laneParameters(_collateral(s.k));
-        uint256 rate = house.lane(_collateral(s.k)).ratePerHour;
-        if (full && s.before.ltvWad >= p.absorbLtvBps * WAD_PER_BPS) rate = (rate * p.stressPaceBps) / p.paceBps;
-        uint256 emission = Math.fullMulDiv(s.amount, HOUR * WAD, rate);
-        uint256 longest = ((uint256(p.maxPremiumBps) + p.maxDiscountBps) * WAD_PER_BPS * WAD) / p.slopeWad;
-        if (_exceedsPace(_laneSold[s.k], emission, longest)) revert A2(_collateral(s.k), emission);
+    /// @dev Each sale as seconds of emission at its position's own pace, which is at most r·(1 + u).
+    /// @param rate r as of the call, refreshed where that is due.
+    function A2_lanesKeepTheirPace(Sale memory s, uint256 rate) public {
+        uint256 urgency = house.laneParameters(_collateral(s.k)).urgency;
+        uint256 xWad = ((Math.min(s.before.ltvWad, WAD) - _lltvWad(s.k)) * WAD) / (WAD - _lltvWad(s.k));
+        uint256 pace = Math.fullMulDiv(rate, WAD + (urgency * xWad * xWad) / WAD, WAD);
+        uint256 emission = Math.fullMulDiv(s.amount, HOUR * WAD, pace);
+        if (_exceedsPace(_laneSold[s.k], emission, _longestAgeWad(s.k))) revert A2(_collateral(s.k), emission);
     }
 
     function A3_nothingIsSoldUnderItsFloor(Sale memory s) public view {
@@ -341,6 +497,21 @@ abstract contract Checks is World {
         if (s.cost < least) revert A3(owners[s.i], s.cost, least);
     }
 
+    /// @dev The buffer pays by another price than the oracle's only in doubt, by the borrow oracle's, and never so that equity
+    /// is written off by it.
+    function A3_theLowerPriceIsForDoubt(uint256 k, uint256 i, uint256 priceE36, Look memory before) public view {
+        bool diverged = house.lane(_collateral(k)).diverged;
+        uint256 lower = before.priceE36;
+        if (diverged) {
+            try _markets[k].second.price() returns (uint256 otherE36) {
+                lower = Math.min(lower, otherE36);
+            } catch {} // solhint-disable-line no-empty-blocks
+        }
+        if (priceE36 != lower) revert A3(owners[i], priceE36, lower);
+        PositionLook memory p = before.positions[i];
+        if (p.ltvWad < WAD && _ltv(p.collateral, p.debt, priceE36) >= WAD) revert A3(owners[i], priceE36, p.ltvWad);
+    }
+
     /// @dev Past the target only where less than `minDebt` would be left at it; then any part of the closing may be bought.
     function A4_nothingIsSoldPastTheTarget(Sale memory s) public view {
         uint256 targetWad = house.laneParameters(_collateral(s.k)).targetLtvBps * WAD_PER_BPS;
@@ -350,21 +521,107 @@ abstract contract Checks is World {
         if (s.afterwards.debt + rounding < atTarget) revert A4(owners[s.i], s.afterwards.debt, atTarget);
     }
 
-    /// @dev At most 0.1 % of LTV, half of the equity, nothing without equity, once in `maxAuctionDuration`.
-    function A8_bountiesAreBounded(
+    /// @dev gasUnits · (min(base fee, feeCap) + tip) · (1 + margin), in collateral, within the cap and half of the equity.
+    function A8_payIsBounded(
         uint256 k,
         uint256 i,
-        uint256 amount,
-        PositionLook memory p,
-        uint256 priceE36
+        uint256 pay,
+        uint256 gasUnits,
+        uint256 priceE36,
+        PositionLook memory p
     ) public view {
-        uint256 most = Math.min(
-            p.collateral / 1001,
-            Math.zeroFloorSub(p.collateral, Math.fullMulDiv(p.debt, 1e36, priceE36)) / 2
-        );
-        uint256 period = house.laneParameters(_collateral(k)).maxAuctionDuration;
-        if (p.ltvWad >= WAD || (_bountyAt[k][i] != 0 && clock < _bountyAt[k][i] + period)) most = 0;
-        if (amount > most) revert A8(owners[i], amount, most);
+        uint256 most = _mostPay(k, gasUnits, priceE36, p);
+        if (pay > most) revert A8(owners[i], pay, most);
+    }
+
+    /// @dev A part of what brings the position to its target, or of all of it, is paid for its part.
+    function A8_aPartIsPaidForItsPart(
+        uint256 k,
+        uint256 i,
+        uint256 pay,
+        uint256 amount,
+        uint256 gasUnits,
+        uint256 priceE36,
+        PositionLook memory p
+    ) public view {
+        uint256 full = _mostPay(k, gasUnits, priceE36, p);
+        uint256 whole = p.collateral - full;
+        if (_ltv(p.collateral, p.debt, priceE36) < WAD) {
+            // without pay and discount, which make it more
+            uint256 targetWad = house.laneParameters(_collateral(k)).targetLtvBps * WAD_PER_BPS;
+            uint256 atTarget = Math.fullMulDivUp(_value(p.collateral, priceE36) + 1, targetWad, WAD);
+            uint256 gap = Math.fullMulDiv(Math.zeroFloorSub(p.debt, atTarget), WAD, WAD - targetWad);
+            whole = Math.fullMulDiv(gap, 1e36, priceE36);
+        }
+        // a billionth for roundings
+        whole = Math.zeroFloorSub(whole, whole / 1e9 + 1);
+        if (amount >= whole) return;
+        uint256 most = Math.fullMulDivUp(full, amount, whole);
+        if (pay > most) revert A8(owners[i], pay, most);
+    }
+
+    function _mostPay(
+        uint256 k,
+        uint256 gasUnits,
+        uint256 priceE36,
+        PositionLook memory p
+    ) internal view returns (uint256 most) {
+        IAuctionHouse.PayParameters memory pay = house.payParameters();
+        most = _payInWei(pay, gasUnits);
+        if (_collateral(k) != pay.wrappedNative) most = Math.fullMulDiv(most, _nativePrice(pay), priceE36);
+        most = Math.min(most, (p.collateral * pay.capBps) / BPS);
+        uint256 owed = Math.fullMulDivUp(p.debt, 1e36, priceE36);
+        if (owed < p.collateral) most = Math.min(most, (p.collateral - owed) / 2);
+    }
+
+    function _payInWei(IAuctionHouse.PayParameters memory pay, uint256 gasUnits) internal view returns (uint256) {
+        return (gasUnits * (Math.min(baseFee, pay.feeCap) + pay.tip) * (BPS + pay.marginBps)) / BPS;
+    }
+
+    function _nativePrice(IAuctionHouse.PayParameters memory pay) internal view returns (uint256) {
+        return address(pay.nativeOracle) == address(0) || native.broken() ? 0 : native.price();
+    }
+
+    function A8_openIsPaidOnceAnInterval(uint256 k, uint256 pay) public view {
+        uint256 interval = house.payParameters().interval;
+        if (_paidAt[k] != 0 && clock < _paidAt[k] + interval) revert A8(_collateral(k), pay, 0);
+    }
+
+    /// @dev `assets` is what was set aside for the controller, pay taken off.
+    function A8_payOfARedemptionIsBounded(address controller, uint256 assets, uint256 pay) public view {
+        IAuctionHouse.PayParameters memory parameters = house.payParameters();
+        uint256 most = Math.fullMulDiv(_payInWei(parameters, KeeperGas.FULFIL), _nativePrice(parameters), 1e36);
+        most = Math.min(most, ((assets + pay) * parameters.capBps) / BPS);
+        if (pay > most) revert A8(controller, pay, most);
+    }
+
+    /// @dev What was paid was taken out of `before` already, so anything else would be pay that nobody spoke of.
+    function A8_nothingLeavesButWhatIsSoldAndPaid(Look memory before, Look memory afterwards) public view {
+        for (uint256 i; i < OWNERS; ++i) {
+            PositionLook memory b = before.positions[i];
+            if (b.sold == 0) continue;
+            if (b.collateral - b.sold != afterwards.positions[i].collateral) {
+                revert A8(owners[i], b.collateral - b.sold, afterwards.positions[i].collateral);
+            }
+        }
+    }
+
+    /// @dev Or the head of a lane that sells could be put back to its premium.
+    function A9_onlyAClosedLaneOpens(uint256 k, bool open) public view {
+        if (open) revert A9("an open lane was opened", k);
+        uint256 available = house.lane(_collateral(k)).cursorWad;
+        if (available < clock * WAD) revert A9("opened with emission unsold", available);
+    }
+
+    /// @dev The multiple has fallen from at least 1 + π_min for no longer than since the lane was opened.
+    function A9_aClosedLaneSellsNothing(Sale memory s) public view {
+        IAuctionHouse.LaneParameters memory p = house.laneParameters(_collateral(s.k));
+        uint256 closesWad = (_touchedAt[s.k] + p.idleTime) * WAD + _longestAgeWad(s.k);
+        if (_openedAt[s.k] == 0 || clock * WAD > closesWad) revert A9("sold by a closed lane", s.amount);
+        uint256 startWad = WAD + p.minPremiumBps * WAD_PER_BPS;
+        uint256 multipleWad = Math.zeroFloorSub(startWad, p.slopeWad * (clock - _openedAt[s.k]));
+        uint256 least = Math.fullMulDiv(s.amount * multipleWad, s.priceE36, 1e54);
+        if (s.cost < least) revert A9("sold under the premium less the time since", s.cost);
     }
 
     function B2_inventoryKeepsItsPace(uint256 k, uint256 amount) public {
@@ -372,11 +629,29 @@ abstract contract Checks is World {
         uint256 rate = (house.lane(_collateral(k)).ratePerHour * uint256(p.paceShareBps)) / BPS;
         uint256 emission = Math.fullMulDiv(amount, HOUR * WAD, rate);
         uint256 longest = ((uint256(p.premiumBps) + p.maxDiscountBps) * WAD_PER_BPS * WAD) / p.slopeWad;
+        longest += p.biteTime * WAD;
         if (_exceedsPace(_inventorySold[k], emission, longest)) revert B2(_collateral(k), emission);
     }
 
+    function B2_inventoryIsSoldInBites(uint256 k, uint256 cursorWad) public view {
+        uint256 bite = buffer.inventoryParameters(_collateral(k)).biteTime;
+        if (clock * WAD < cursorWad + bite * WAD) revert B2(_collateral(k), clock * WAD - cursorWad);
+    }
+
+    /// @dev Without equity the buffer pays the lenders more than a buyer would.
+    function B3_theBufferComesBeforeBuyersOfTheInsolvent(Sale memory s, bool full) public pure {
+        if (s.before.ltvWad >= WAD && !full) revert B3("the insolvent sold past the buffer", s.amount);
+    }
+
+    /// @dev Neither a loss nor a sale nor anybody else touches what was set aside, and claims touch nothing else.
+    function B3_whatIsSetAsideIsOnlyClaimed(Look memory b, Look memory a, Dues memory dues) public pure {
+        if (a.setAside + dues.claimed != b.setAside + dues.fulfilled) revert B3("what was set aside moved", a.setAside);
+        if (dues.claimed != 0 && a.cash != b.cash) revert B3("a claim took the others' cash", a.cash);
+    }
+
     /// @dev Who bears a loss only does so when those before have nothing left.
-    function B3_lossesGoReservesBufferLenders(Vm.Log memory log, Dues memory dues) internal {
+    /// @param last Whether nothing was settled after it in its call, which would bring in fees.
+    function B3_lossesGoReservesBufferLenders(Vm.Log memory log, Dues memory dues, bool last) internal {
         (uint256 debt, , uint256 fromReserves, uint256 fromBuffer, uint256 fromLenders) = abi.decode(
             log.data,
             (uint256, uint256, uint256, uint256, uint256)
@@ -385,36 +660,51 @@ abstract contract Checks is World {
         if (fromReserves + fromBuffer + fromLenders != debt) revert B3("the parts don't sum to the loss", debt);
         if (fromBuffer + fromLenders != 0 && vault.reserves() != 0) revert B3("reserves are left", vault.reserves());
         dues.underwriters += fromBuffer;
-        if (fromLenders == 0) return;
+        dues.lenders += fromLenders;
+        if (fromLenders != 0) ++count["lenders' losses"];
+        if (fromLenders == 0 || !last) return;
         if (vault.bufferFees() != 0) revert B3("the buffer's fees are left", vault.bufferFees());
         if (buffer.cash() != 0) revert B3("the buffer's cash is left", buffer.cash());
-        dues.lenders += fromLenders;
-        ++count["lenders' losses"];
     }
 
+    /// @dev No lane is open, every price was seen within the hour and for the half hour before, and stands no more than 0.1 %
+    /// under its average.
     function B3_nobodyLeavesAheadOfALoss() public view {
         for (uint256 k; k < _markets.length; ++k) {
-            uint256 auctions = house.lane(_collateral(k)).auctions;
-            if (auctions != 0) revert B3("left while an auction runs", auctions);
-            uint256 keptBps = BPS - buffer.inventoryParameters(_collateral(k)).emaToleranceBps;
-            if (_price(k) * BPS < house.ema(_collateral(k)) * keptBps) revert B3("left under the average", _price(k));
+            IAuctionHouse.Lane memory lane = house.lane(_collateral(k));
+            if (_isLaneOpen(k)) revert B3("left while a lane is open", k);
+            if (clock > lane.observedAt + 1 hours) revert B3("left at a price that nobody watched", lane.observedAt);
+            if (clock < lane.watchedSince + 30 minutes) revert B3("left too soon after", lane.watchedSince);
+            if (_price(k) * BPS < house.ema(_collateral(k)) * 9990) revert B3("left under the average", _price(k));
         }
     }
 
+    /// @dev Up to a share's worth. Whatever losses came before: those who bore them have no claim on it.
+    function B5_aDepositKeepsItsValue(uint256 assets, uint256 shares, Look memory afterwards) public pure {
+        uint256 worth = Math.fullMulDiv(shares, afterwards.fullWorth + 1, afterwards.underwriterShares + 1000);
+        uint256 share = (afterwards.fullWorth + 1) / (afterwards.underwriterShares + 1000);
+        if (worth + share + 2 < assets) revert B5(assets, worth);
+    }
+
     // ------------------------------------------------------------------------------------------------- helpers
+
+    /// @dev A5: only an unhealthy position that took no risk in this block.
+    function _requireForSale(uint256 k, uint256 i, PositionLook memory p) internal view {
+        _requireUnhealthy(k, i, p.ltvWad);
+        if (p.riskAt == clock) revert A5(owners[i], p.ltvWad);
+    }
 
     function _requireUnhealthy(uint256 k, uint256 i, uint256 ltvWad) internal view {
         if (ltvWad <= _lltvWad(k)) revert A5(owners[i], ltvWad);
     }
 
-    function _lltvWad(uint256 k) internal view returns (uint256) {
-        return uint256(vault.market(_collateral(k)).lltvBps) * WAD_PER_BPS;
-    }
-
     /// @dev δ_i: the most that a position may be sold under the oracle price.
-    function _discountWad(Sale memory s) internal view returns (uint256) {
-        uint256 discount = house.laneParameters(_collateral(s.k)).maxDiscountBps * WAD_PER_BPS;
-        return s.before.ltvWad >= WAD ? discount : Math.min(discount, (WAD - s.before.ltvWad) / 2);
+    function _discountWad(Sale memory s) internal view returns (uint256 discount) {
+        IAuctionHouse.LaneParameters memory p = house.laneParameters(_collateral(s.k));
+        discount = p.maxDiscountBps * WAD_PER_BPS;
+        if (s.before.ltvWad >= WAD) return discount;
+        discount = Math.min(discount, p.firstDiscountBps * WAD_PER_BPS + s.before.ltvWad - _lltvWad(s.k));
+        return Math.min(discount, (WAD - s.before.ltvWad) / 2);
     }
 
     /// @dev Notes a sale and says whether some window that ends now let out more than its length and the longest age.

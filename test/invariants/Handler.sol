@@ -10,6 +10,7 @@ import { IVault } from "../../contracts/interfaces/IVault.sol";
 import { MockAggregatorV3 } from "../../contracts/mocks/MockAggregatorV3.sol";
 import { ChainlinkOracle } from "../../contracts/oracles/ChainlinkOracle.sol";
 import { Actions } from "./Actions.sol";
+import { SecondSource } from "./SecondSource.sol";
 import { StrangeToken } from "./StrangeToken.sol";
 
 /// @notice What the fuzzer calls. Each action bounds its inputs so that its calls must succeed, or says by which error they must be
@@ -36,19 +37,30 @@ contract Handler is Actions {
     }
 
     function underwrite(uint256 seed, uint256 amount) external timed {
-        if (buffer.totalSupply() < 1e45) _underwrite(seed, underwriters[seed % 2], bound(amount, one, 20_000 * one));
+        _underwrite(seed, _underwriter(seed), bound(amount, one, 20_000 * one));
     }
 
     function requestRedeem(uint256 seed, uint256 shares) external timed {
-        address who = underwriters[seed % 2];
+        address who = _underwriter(seed);
         uint256 most = buffer.balanceOf(who);
         if (most != 0) _requestRedeem(who, bound(shares, 1, most));
     }
 
-    function claim(uint256 seed, uint256 shares) external timed {
-        address who = underwriters[seed % 2];
-        uint256 most = buffer.maxRedeem(who);
-        if (most != 0) _claim(seed, who, bound(shares, 1, most));
+    /// @dev Anybody's, whoever asks; refused for as long as docs/protocol.md says and no longer.
+    function fulfil(uint256 seed) external timed {
+        for (uint256 j; j < 3; ++j) {
+            address controller = _underwriter((seed % 3) + j);
+            if (buffer.pendingRedeemRequest(0, controller) != 0) return _fulfilOrNot(controller, _keeper(seed), seed);
+        }
+    }
+
+    /// @dev What was fulfilled, at any time.
+    function claim(uint256 seed, uint256 assets) external timed {
+        for (uint256 j; j < 3; ++j) {
+            address who = _underwriter((seed % 3) + j);
+            uint256 most = buffer.maxWithdraw(who);
+            if (most != 0) return _claim(seed, who, bound(assets, 1, most));
+        }
     }
 
     function collectFees() external timed {
@@ -57,10 +69,10 @@ contract Handler is Actions {
 
     // -------------------------------------------------------------------------------------------- borrowers
 
-    function open(uint256 seed, uint256 size, uint256 ltv) external timed {
+    function borrow(uint256 seed, uint256 size, uint256 ltv) external timed {
         (uint256 k, uint256 i) = _position(seed);
         uint256 maxLtvWad = vault.market(_collateral(k)).maxLtvBps * WAD_PER_BPS;
-        _open(k, i, bound(size, 1, 60), bound(ltv, maxLtvWad / 2, maxLtvWad), seed);
+        _openPosition(k, i, bound(size, 1, 60), bound(ltv, maxLtvWad / 2, maxLtvWad), seed);
     }
 
     function topUp(uint256 seed, uint256 amount) external timed {
@@ -76,22 +88,21 @@ contract Handler is Actions {
         if (debt == 0) return;
         uint256 minDebt = vault.market(_collateral(k)).minDebt;
         uint256 assets = bound(part, 1, debt);
-        // of a debt above the minimum no more is taken than leaves that; of one at or under it a part is refused
-        if (debt <= minDebt) {
-            if (debt - assets + 2 < minDebt && assets < debt) {
-                bytes memory data = abi.encodeCall(vault.repay, (_collateral(k), assets, owners[i]));
-                _refused(keeper, address(vault), data, IVault.DebtTooSmall.selector);
-            }
-            assets = debt;
+        // of what is less than the least already, a part is refused; else it stops there, up to a share's worth
+        if (assets < debt && debt < minDebt) {
+            bytes memory data = abi.encodeCall(vault.repay, (_collateral(k), assets, owners[i]));
+            _refused(keeper, address(vault), data, IVault.DebtTooSmall.selector);
         }
+        if (debt < minDebt + 2 + (2 * vault.indexE27()) / 1e27) assets = debt;
         _repay(k, seed % 3 == 0 ? keeper : owners[i], i, assets, seed);
     }
 
     function withdrawCollateral(uint256 seed, uint256 part) external timed {
         (uint256 k, uint256 i) = _position(seed);
         (uint256 collateral, uint256 debt, ) = _state(k, i);
-        uint256 least = Math.fullMulDivUp(debt, BPS, vault.market(_collateral(k)).maxLtvBps);
-        uint256 needed = Math.fullMulDivUp(least, 1e36, _price(k));
+        IVault.Market memory m = vault.market(_collateral(k));
+        uint256 least = Math.fullMulDivUp(debt, BPS, m.maxLtvBps);
+        uint256 needed = Math.fullMulDivUp(least, 1e36, m.borrowOracle.price());
         if (collateral > needed) _withdraw(k, i, bound(part, 1, collateral - needed), seed);
     }
 
@@ -122,11 +133,12 @@ contract Handler is Actions {
     /// @dev A7: anything that `setLane` takes; A1 is checked at each fill.
     function setLane(uint256 seed) external timed {
         uint256 k = seed % _markets.length;
-        house.setLane(_collateral(k), _randomLane(k, seed));
-        // windows are of one set of parameters
-        delete _laneSold[k];
-        delete _inventorySold[k];
-        ++count["lanes"];
+        _setLane(k, _randomLane(k, seed));
+    }
+
+    function setPay(uint256 seed) external timed {
+        native.setBroken(false);
+        house.setPay(_randomPay(seed));
     }
 
     function setInventoryParameters(uint256 seed) external timed {
@@ -142,7 +154,12 @@ contract Handler is Actions {
             p.emaToleranceBps = uint16(_pick(seed, "tolerance", 0, BPS));
             p.haircutBps = uint16(_pick(seed, "haircut", 0, BPS / 2));
             p.maxHold = uint32(_pick(seed, "hold", 1, 7 days));
+            p.biteTime = uint32(_pick(seed, "bite", 0, 1 hours));
         }
+        _setInventoryParameters(k, p);
+    }
+
+    function _setInventoryParameters(uint256 k, ILiquidityBuffer.InventoryParameters memory p) internal {
         buffer.setInventoryParameters(_collateral(k), p);
         delete _inventorySold[k];
     }
@@ -185,22 +202,56 @@ contract Handler is Actions {
         _crash(k, i, bound(ltv, 0.84e18, 2e18));
     }
 
-    /// @dev A smaller one, of a position that is put in auction at once, and some minutes in which nobody buys.
-    function crashAndStart(uint256 seed, uint256 ltv, uint256 time) external timed {
+    /// @dev A smaller one, a position whose market's lane is opened at once, and some minutes in which nobody buys.
+    function crashAndOpen(uint256 seed, uint256 ltv, uint256 time) external timed {
         (uint256 k, uint256 i) = _position(seed);
         _crash(k, i, bound(ltv, 0.84e18, 0.99e18));
-        if (_canStart(k, i)) _start(k, i, seed);
+        if (_canOpen(k, i)) _openLane(k, i, _keeperOf(i, seed), seed);
         _wait(bound(time, 1, 30 minutes));
     }
 
-    /// @dev The price comes back, everybody is free, and time passes.
+    /// @dev The price comes back, every source answers, and time passes that somebody watches.
     function calmDown(uint256 seed) external timed {
         uint256 k = seed % _markets.length;
         vault.setBorrowPaused(false);
+        native.setBroken(false);
         _setPrice(k, _price(k) * 2);
-        _cancelAll(k);
-        house.sync(_collateral(k));
+        _markets[k].depth.setBroken(false);
+        _markets[k].second.setShare(BPS);
+        _sync(k);
         _wait(3 hours);
+        for (uint256 j; j < _markets.length; ++j) _observe(j);
+        _wait(40 minutes);
+        for (uint256 j; j < 3; ++j) {
+            address who = _underwriter(j);
+            if (buffer.pendingRedeemRequest(0, who) != 0) _fulfilOrNot(who, _keeper(seed), seed);
+        }
+    }
+
+    /// @dev All that the buffer holds in cash goes: it may absorb nothing more of a market, so that the lane sells a position that
+    /// owes far more than it is worth. Somebody underwrites at the low, when what is held is worth nothing either.
+    function wipeOut(uint256 seed, uint256 ltv) external timed {
+        (uint256 k, uint256 i) = _position(seed);
+        ILiquidityBuffer.InventoryParameters memory p = _standardInventory(k);
+        p.cap = 0;
+        _setInventoryParameters(k, p);
+        _markets[k].depth.setDepth(Math.fullMulDiv(1_000_000 * one, 1e36, _price(k)));
+        _setLane(k, _standardLane(k));
+        _crash(k, i, bound(ltv, 2e18, 100e18));
+        if (_canOpen(k, i)) _openLane(k, i, keeper, seed);
+        _wait(20 minutes);
+        for (uint256 j; j < OWNERS; ++j) {
+            IAuctionHouse.Quote memory q = house.quote(_collateral(k), owners[j], type(uint256).max);
+            if (q.refusal == IAuctionHouse.Refusal.None) _buy(k, j, q.collateral, q.cost, keeper, seed);
+        }
+        _setInventoryParameters(k, _standardInventory(k));
+        int256[] memory answers = new int256[](_markets.length);
+        for (uint256 j; j < answers.length; ++j) {
+            (, answers[j], , , ) = _markets[j].feed.latestRoundData();
+            _markets[j].feed.setAnswer(answers[j] / 1e9);
+        }
+        _underwrite(seed, _underwriter(seed), 10_000 * one);
+        for (uint256 j; j < answers.length; ++j) _markets[j].feed.setAnswer(answers[j]);
     }
 
     function recover(uint256 seed) external timed {
@@ -208,12 +259,22 @@ contract Handler is Actions {
         _setPrice(k, _price(k) * 2);
     }
 
-    /// @dev The venue's depth, as somebody who adds and removes liquidity would have it; and a guard that sees the oracle part.
-    function setDepth(uint256 seed, uint256 thousands) external timed {
+    /// @dev The venue's depth, as somebody who adds and removes liquidity would have it, or dead; and another source that parts
+    /// from the oracle.
+    function setSources(uint256 seed, uint256 thousands) external timed {
         uint256 k = seed % _markets.length;
         uint256 worth = bound(thousands, 0, 1000) * 1000 * one;
         _markets[k].depth.setDepth(Math.fullMulDiv(worth, 1e36, _price(k)));
-        _markets[k].guard.setDiverged(_pick(seed, "diverged", 0, 2) == 0);
+        _markets[k].depth.setBroken(_pick(seed, "dead", 0, 3) == 0);
+        _markets[k].second.setShare(_pick(seed, "parted", 0, 2) == 0 ? _pick(seed, "share", 7000, 12_000) : BPS);
+    }
+
+    /// @dev What gas costs, and the native coin; its feed may be dead.
+    function setGas(uint256 seed, uint256 price) external timed {
+        baseFee =
+            _pick(seed, "fee", 0, 3) == 0 ? _pick(seed, "spike", 0, 20_000 gwei) : _pick(seed, "calm", 0, 100 gwei);
+        native.setPrice(Math.fullMulDiv(bound(price, 1, 10_000) * one, 1e36, 1e18));
+        native.setBroken(_pick(seed, "dead", 0, 5) == 0);
     }
 
     function donate(uint256 seed, uint256 amount) external timed {
@@ -226,36 +287,38 @@ contract Handler is Actions {
     // -------------------------------------------------------------------------------------------- keepers
 
     function sync(uint256 seed) external timed {
-        house.sync(_collateral(seed % _markets.length));
+        _sync(seed % _markets.length);
         vault.accrueInterest();
     }
 
-    function start(uint256 seed) external timed {
+    function observe(uint256 seed) external timed {
+        _observe(seed % _markets.length);
+    }
+
+    function openLane(uint256 seed) external timed {
         for (uint256 j; j < _markets.length * OWNERS; ++j) {
             (uint256 k, uint256 i) = _position(seed, j);
-            if (_canStart(k, i)) return _start(k, i, seed);
+            if (_canOpen(k, i)) return _openLane(k, i, _keeperOf(i, seed), seed);
         }
     }
 
     function buy(uint256 seed, uint256 amount) external timed {
         for (uint256 j; j < _markets.length * OWNERS; ++j) {
             (uint256 k, uint256 i) = _position(seed, j);
-            if (house.auction(_collateral(k), owners[i]).startedAt == 0) continue;
+            if (!_isLaneOpen(k)) continue;
             IAuctionHouse.Quote memory q = house.quote(_collateral(k), owners[i], type(uint256).max);
             if (q.refusal != IAuctionHouse.Refusal.None) continue;
             amount = bound(amount, 1, q.collateral);
             IAuctionHouse.Refusal refusal = house.quote(_collateral(k), owners[i], amount).refusal;
             if (refusal != IAuctionHouse.Refusal.None) amount = q.collateral;
-            address buyer = _pick(seed, "buyer", 0, 2) == 0 ? address(attacker) : keeper;
+            address buyer = _pick(seed, "buyer", 0, 2) == 0 ? address(attacker) : _keeperOf(i, seed);
             return _buy(k, i, amount, q.cost, buyer, seed);
         }
     }
 
     function buyMany(uint256 seed, uint256 amount) external timed {
         uint256 k = seed % _markets.length;
-        for (uint256 j; j < _markets.length && house.lane(_collateral(k)).auctions == 0; ++j) {
-            k = (k + 1) % _markets.length;
-        }
+        for (uint256 j; j < _markets.length && !_isLaneOpen(k); ++j) k = (k + 1) % _markets.length;
         IAuctionHouse.Order[] memory orders = new IAuctionHouse.Order[](OWNERS);
         bool any;
         for (uint256 i; i < OWNERS; ++i) {
@@ -264,23 +327,66 @@ contract Handler is Actions {
             q = house.quote(_collateral(k), owners[i], orders[i].maxCollateral);
             any = any || q.refusal == IAuctionHouse.Refusal.None;
         }
-        if (any) _buyMany(k, orders, seed);
+        if (any) _buyMany(k, orders, _keeper(seed), seed);
     }
 
     function absorb(uint256 seed) external timed {
         for (uint256 j; j < _markets.length * OWNERS; ++j) {
             (uint256 k, uint256 i) = _position(seed, j);
-            (, , uint256 ltvWad) = _state(k, i);
-            bool enlarged = vault.position(_collateral(k), owners[i]).riskAt == clock;
-            if (ltvWad <= _lltvWad(k) || enlarged || !_isAbsorbable(k, i, ltvWad) || _isBufferFull(k)) continue;
-            if (_mayRoundToToxic(k, ltvWad)) continue;
-            return _absorb(k, i, seed);
+            if (_mustAbsorb(k, i)) return _absorb(k, i, _keeperOf(i, seed), seed);
         }
     }
 
-    /// @dev A5: whoever is healthy is free, whenever anybody asks.
-    function cancel(uint256 seed) external timed {
-        _cancelAll(seed % _markets.length);
+    /// @dev All of a market's positions at once; those that can't be absorbed are passed over.
+    function absorbMany(uint256 seed) external timed {
+        for (uint256 j; j < _markets.length; ++j) {
+            uint256 k = ((seed % _markets.length) + j) % _markets.length;
+            uint256 least = Math.max(vault.market(_collateral(k)).minDebt, 1);
+            address[] memory who = new address[](OWNERS);
+            uint256 n;
+            bool any;
+            for (uint256 i; i < OWNERS; ++i) {
+                if (_roundingsMatter(k, i, least)) continue;
+                who[n++] = owners[i];
+                any = any || _mustAbsorb(k, i);
+            }
+            if (!any) continue;
+            assembly ("memory-safe") {
+                mstore(who, n)
+            }
+            return _absorbMany(k, who, _keeper(seed), seed);
+        }
+    }
+
+    /// @dev In one transaction: absorbs one position, opens the lane by another or buys of it, and syncs.
+    function workTogether(uint256 seed) external timed {
+        for (uint256 j; j < _markets.length; ++j) {
+            uint256 k = ((seed % _markets.length) + j) % _markets.length;
+            (bytes[] memory calls, uint256 n) = _workOf(k, _keeper(seed));
+            if (n < 2) continue;
+            assembly ("memory-safe") {
+                mstore(calls, n)
+            }
+            return _together(k, calls, _keeper(seed), seed);
+        }
+    }
+
+    function _workOf(uint256 k, address who) internal view returns (bytes[] memory calls, uint256 n) {
+        address c = _collateral(k);
+        calls = new bytes[](3);
+        uint256 absorbed = OWNERS;
+        for (uint256 i; i < OWNERS && absorbed == OWNERS; ++i) if (_mustAbsorb(k, i)) absorbed = i;
+        if (absorbed != OWNERS) calls[n++] = abi.encodeCall(house.absorb, (c, owners[absorbed], who));
+        for (uint256 i; i < OWNERS; ++i) {
+            if (i == absorbed) continue;
+            IAuctionHouse.Quote memory q = house.quote(c, owners[i], type(uint256).max);
+            if (_canOpen(k, i)) calls[n++] = abi.encodeCall(house.open, (c, owners[i], who));
+            else if (q.refusal == IAuctionHouse.Refusal.None && q.ltvWad < WAD) {
+                calls[n++] = abi.encodeCall(house.buy, (c, owners[i], q.collateral, q.cost, who, ""));
+            } else continue;
+            break;
+        }
+        if (!_markets[k].depth.broken()) calls[n++] = abi.encodeCall(house.sync, (c));
     }
 
     function buyInventory(uint256 seed, uint256 amount) external timed {
@@ -291,7 +397,7 @@ contract Handler is Actions {
                 type(uint256).max
             );
             if (refusal != ILiquidityBuffer.SaleRefusal.None || most == 0) continue;
-            address buyer = _pick(seed, "buyer", 0, 2) == 0 ? address(attacker) : keeper;
+            address buyer = _pick(seed, "buyer", 0, 2) == 0 ? address(attacker) : _keeper(seed);
             return _buyInventory(k, bound(amount, 1, most), buyer, seed);
         }
     }
@@ -304,7 +410,6 @@ contract Handler is Actions {
         (address c, address owner) = (_collateral(k), owners[i]);
         (uint256 collateral, uint256 debt, uint256 ltvWad) = _state(k, i);
         address v = address(vault);
-        address h = address(house);
         _refused(keeper, v, abi.encodeCall(vault.borrow, (c, 1, owner, keeper)), IVault.NotAuthorized.selector);
         bytes memory data = abi.encodeCall(vault.withdrawCollateral, (c, 1, owner, keeper));
         _refused(keeper, v, data, IVault.NotAuthorized.selector);
@@ -323,8 +428,8 @@ contract Handler is Actions {
             data = abi.encodeCall(vault.borrow, (c, most + 20 + vault.indexE27() / 1e26, owner, owner));
             _refused(owner, v, data, IVault.LtvTooHigh.selector);
         }
-        _refused(keeper, h, abi.encodeCall(house.start, (c, owner)), _refusalOfStart(k, i, ltvWad));
-        _tryAuctionsThatAreRefused(k, i, ltvWad);
+        _tryLanesThatAreRefused(k, i, ltvWad);
+        _tryClaimsThatAreRefused(_underwriter(seed));
         data = abi.encodeCall(IERC4626.redeem, (vault.balanceOf(lenders[0]) + 1, lenders[0], lenders[0]));
         bytes4 tooMany = bytes4(keccak256("ERC4626ExceededMaxRedeem(address,uint256,uint256)"));
         _refused(lenders[0], v, data, tooMany);
@@ -336,30 +441,98 @@ contract Handler is Actions {
         return Math.fullMulDivUp(m.debtShares, vault.indexE27(), 1e27) + 2 * assets + one < m.ceiling;
     }
 
-    /// @dev Zero where it is not refused.
-    function _refusalOfStart(uint256 k, uint256 i, uint256 ltvWad) internal view returns (bytes4) {
-        if (ltvWad <= _lltvWad(k)) return IAuctionHouse.PositionHealthy.selector;
-        if (vault.position(_collateral(k), owners[i]).riskAt == clock)
-            return IAuctionHouse.EnlargedInThisBlock.selector;
-        return _runs(k, i) ? IAuctionHouse.AlreadyStarted.selector : bytes4(0);
+    function _tryLanesThatAreRefused(uint256 k, uint256 i, uint256 ltvWad) internal {
+        (address c, address owner, address h) = (_collateral(k), owners[i], address(house));
+        bool enlarged = vault.position(c, owner).riskAt == clock;
+        bytes4 named;
+        if (_isLaneOpen(k)) named = IAuctionHouse.LaneIsOpen.selector;
+        else if (ltvWad <= _lltvWad(k)) named = IAuctionHouse.PositionHealthy.selector;
+        else if (enlarged) named = IAuctionHouse.EnlargedInThisBlock.selector;
+        _refused(keeper, h, abi.encodeCall(house.open, (c, owner, keeper)), named);
+
+        IAuctionHouse.Refusal refusal;
+        if (!_isLaneOpen(k)) refusal = IAuctionHouse.Refusal.LaneClosed;
+        else if (enlarged) refusal = IAuctionHouse.Refusal.Enlarged;
+        else if (ltvWad <= _lltvWad(k)) refusal = IAuctionHouse.Refusal.Healthy;
+        bytes memory data = abi.encodeCall(house.buy, (c, owner, 1e18, type(uint256).max, keeper, ""));
+        if (refusal != IAuctionHouse.Refusal.None) {
+            _refusedAs(keeper, h, data, abi.encodeWithSelector(IAuctionHouse.NotBuyable.selector, owner, refusal));
+        }
+        IAuctionHouse.AbsorbRefusal why = _absorbRefusal(k, i);
+        if (why != IAuctionHouse.AbsorbRefusal.None) {
+            data = abi.encodeWithSelector(IAuctionHouse.NotAbsorbable.selector, owner, why);
+            _refusedAs(keeper, h, abi.encodeCall(house.absorb, (c, owner, keeper)), data);
+        }
     }
 
-    function _tryAuctionsThatAreRefused(uint256 k, uint256 i, uint256 ltvWad) internal {
-        (address c, address owner, address h) = (_collateral(k), owners[i], address(house));
-        bytes memory data = abi.encodeCall(house.cancel, (c, owner));
-        if (house.auction(c, owner).startedAt == 0) _refused(keeper, h, data, IAuctionHouse.NoAuction.selector);
-        else if (ltvWad > _lltvWad(k)) _refused(keeper, h, data, IAuctionHouse.PositionUnhealthy.selector);
-
-        if (!_runs(k, i) || ltvWad <= _lltvWad(k)) {
-            data = abi.encodeCall(house.buy, (c, owner, 1e18, type(uint256).max, keeper, ""));
-            _refused(keeper, h, data, IAuctionHouse.NotBuyable.selector);
+    function _tryClaimsThatAreRefused(address who) internal {
+        uint256 tooMany = buffer.maxRedeem(who) + 1;
+        bytes memory data = abi.encodeCall(IERC4626.redeem, (tooMany, who, who));
+        _refused(who, address(buffer), data, ILiquidityBuffer.NotEnoughClaimable.selector);
+        data = abi.encodeCall(IERC4626.redeem, (1, keeper, who));
+        _refused(keeper, address(buffer), data, ILiquidityBuffer.NotOperator.selector);
+        if (buffer.pendingRedeemRequest(0, who) == 0) {
+            data = abi.encodeCall(buffer.fulfil, (who, keeper));
+            _refused(keeper, address(buffer), data, ILiquidityBuffer.NoRequest.selector);
         }
-        bytes4 refusal;
-        if (ltvWad <= _lltvWad(k)) refusal = IAuctionHouse.PositionHealthy.selector;
-        else if (vault.position(c, owner).riskAt == clock) refusal = IAuctionHouse.EnlargedInThisBlock.selector;
-        else if (_isBufferFull(k) && _isAbsorbable(k, i, ltvWad)) refusal = IAuctionHouse.BufferFull.selector;
-        else if (ltvWad < _absorbLtvWad(k) && !_runs(k, i)) refusal = IAuctionHouse.NotAbsorbable.selector;
-        _refused(keeper, h, abi.encodeCall(house.absorb, (c, owner)), refusal);
+    }
+
+    function _fulfilOrNot(address controller, address caller, uint256 seed) internal {
+        bytes memory data = abi.encodeCall(buffer.fulfil, (controller, caller));
+        if (clock < buffer.request(controller).readyAt) {
+            return _refused(caller, address(buffer), data, ILiquidityBuffer.CoolingDown.selector);
+        }
+        // what nobody watched is watched from now on, and nothing else happens
+        if (_isUnwatched()) return _watch(controller, caller);
+        uint256 cash = buffer.cash() + Math.min(vault.bufferFees(), vault.idle());
+        uint256 assets = buffer.convertToAssets(buffer.pendingRedeemRequest(0, controller));
+        if (buffer.marketInTrouble() != address(0)) {
+            _refused(caller, address(buffer), data, ILiquidityBuffer.MarketInTrouble.selector);
+            ++count["waits for calm"];
+        } else if (cash == 0 || assets == 0) {
+            _refused(caller, address(buffer), data, ILiquidityBuffer.NotEnoughCash.selector);
+        } else _fulfil(controller, caller, seed);
+    }
+
+    function _watch(address controller, address caller) internal checked(caller, 0) {
+        vm.prank(caller);
+        (uint256 shares, uint256 assets) = buffer.fulfil(controller, caller);
+        assertEq(shares + assets, 0, "fulfilled at a price that nobody watched");
+        assertFalse(_isUnwatched(), "not watched now");
+        ++count["watches"];
+    }
+
+    function _isUnwatched() internal view returns (bool any) {
+        for (uint256 k; k < _markets.length; ++k) any = any || clock > house.lane(_collateral(k)).observedAt + 1 hours;
+    }
+
+    /// @dev For the length of one action the two sources part, or the second one is dead: nobody's equity is written off by a
+    /// price in doubt, and nobody borrows or withdraws by one that is missing.
+    function absorbInDoubt(uint256 seed, uint256 ltv, uint256 share) external timed {
+        (uint256 k, uint256 i) = _position(seed);
+        _crash(k, i, bound(ltv, 0.9e18, 1.3e18));
+        if (_pick(seed, "dead", 0, 3) == 0) _killSecond(k, i);
+        else _markets[k].second.setShare(bound(share, 8000, BPS));
+        _observe(k);
+        IAuctionHouse.AbsorbRefusal why = _absorbRefusal(k, i);
+        if (why != IAuctionHouse.AbsorbRefusal.None) {
+            bytes memory answer = abi.encodeWithSelector(IAuctionHouse.NotAbsorbable.selector, owners[i], why);
+            bytes memory data = abi.encodeCall(house.absorb, (_collateral(k), owners[i], keeper));
+            _refusedAs(keeper, address(house), data, answer);
+            if (why == IAuctionHouse.AbsorbRefusal.Diverged) ++count["refusals in doubt"];
+        } else if (_mustAbsorb(k, i)) {
+            _absorb(k, i, _keeperOf(i, seed), seed);
+        }
+        _markets[k].second.setDead(false);
+        if (_pick(seed, "stay", 0, 1) == 0) _markets[k].second.setShare(BPS);
+    }
+
+    function _killSecond(uint256 k, uint256 i) internal {
+        _markets[k].second.setDead(true);
+        IVault.Position memory p = vault.position(_collateral(k), owners[i]);
+        if (p.debtShares == 0) return;
+        bytes memory data = abi.encodeCall(vault.withdrawCollateral, (_collateral(k), 1, owners[i], owners[i]));
+        _refused(owners[i], address(vault), data, SecondSource.Dead.selector);
     }
 
     /// @dev O1. For the length of one action the feed fails in one of six ways.
@@ -409,10 +582,20 @@ contract Handler is Actions {
         if (p.collateral != 0 && p.debtShares != 0) {
             _refused(owner, address(vault), abi.encodeCall(vault.withdrawCollateral, (c, 1, owner, owner)), named);
         }
-        _refused(keeper, h, abi.encodeCall(house.start, (c, owner)), named);
+        _refused(keeper, h, abi.encodeCall(house.open, (c, owner, keeper)), named);
         _refused(keeper, h, abi.encodeCall(house.buy, (c, owner, 1e18, type(uint256).max, keeper, "")), named);
-        _refused(keeper, h, abi.encodeCall(house.absorb, (c, owner)), named);
+        _refused(keeper, h, abi.encodeCall(house.absorb, (c, owner, keeper)), named);
+        _refused(keeper, h, abi.encodeCall(house.absorbMany, (c, owners, keeper)), named);
         _refused(keeper, h, abi.encodeCall(house.sync, (c)), named);
+        _refused(keeper, h, abi.encodeCall(house.observe, (c)), named);
+        for (uint256 j; j < 3; ++j) {
+            address who = _underwriter(j);
+            bool ready = buffer.pendingRedeemRequest(0, who) != 0 && clock >= buffer.request(who).readyAt;
+            // where only another price was not watched, that one is looked at
+            bool seen = !_isUnwatched() || clock > house.lane(c).observedAt + 1 hours;
+            bytes memory data = abi.encodeCall(buffer.fulfil, (who, keeper));
+            if (ready && seen) _refused(keeper, address(buffer), data, ILiquidityBuffer.MarketInTrouble.selector);
+        }
         if (buffer.inventory(c).amount != 0) {
             bytes memory data = abi.encodeCall(buffer.buyInventory, (c, 1, type(uint256).max, keeper, ""));
             _refused(keeper, address(buffer), data, named);
@@ -423,20 +606,24 @@ contract Handler is Actions {
 
     function _lowerRisk(uint256 k, uint256 i) internal {
         (address c, address owner) = (_collateral(k), owners[i]);
+        for (uint256 j; j < 3; ++j) {
+            address who = _underwriter(j);
+            uint256 shares = buffer.maxRedeem(who);
+            if (shares == 0) continue;
+            vm.prank(who);
+            buffer.redeem(shares, who, who);
+        }
         uint256 debt = vault.debtOf(c, owner);
         if (vault.position(c, owner).collateral < type(uint112).max) {
             vm.prank(keeper);
             vault.supplyCollateral(c, 1, owner);
         }
         if (debt == 0) return;
-        bool inAuction = house.auction(c, owner).startedAt != 0;
         vm.prank(owner);
         vault.repay(c, type(uint256).max, owner);
-        if (inAuction) house.cancel(c, owner);
         uint256 collateral = vault.position(c, owner).collateral;
         vm.prank(owner);
         vault.withdrawCollateral(c, collateral, owner, owner);
-        assertEq(house.auction(c, owner).startedAt, 0, "still in auction without debt");
     }
 
     /// @dev G1: every privileged call, by somebody without its role.
@@ -459,16 +646,19 @@ contract Handler is Actions {
         _refused(who, v, data, IVault.NotAllowed.selector);
         data = abi.encodeCall(vault.pay, (_collateral(0), owners[0], 1, who));
         _refused(who, v, data, IVault.NotAllowed.selector);
+        data = abi.encodeCall(vault.setLaneCeiling, (_collateral(0), 1e12));
+        _refused(who, v, data, IVault.NotAllowed.selector);
         _refused(who, v, abi.encodeCall(vault.collectBufferFees, ()), IVault.NotAllowed.selector);
         data = abi.encodeCall(house.setLane, (_collateral(0), _standardLane(0)));
         _refused(who, address(house), data, unauthorized);
+        _refused(who, address(house), abi.encodeCall(house.setPay, (_standardPay())), unauthorized);
         _refused(who, address(house), abi.encodeCall(house.setAuthority, (who)), unauthorized);
         address b = address(buffer);
         data = abi.encodeCall(buffer.setInventoryParameters, (_collateral(0), _standardInventory(0)));
         _refused(who, b, data, unauthorized);
         _refused(who, b, abi.encodeCall(buffer.setCooldown, (1 hours)), unauthorized);
         _refused(who, b, abi.encodeCall(buffer.setAuthority, (who)), unauthorized);
-        data = abi.encodeCall(buffer.takeOver, (_collateral(0), 1, 1));
+        data = abi.encodeCall(buffer.absorb, (_collateral(0), 1, 1));
         _refused(who, b, data, ILiquidityBuffer.NotAllowed.selector);
         _refused(who, b, abi.encodeCall(buffer.cover, (1)), ILiquidityBuffer.NotAllowed.selector);
     }
@@ -512,12 +702,12 @@ contract Handler is Actions {
         StrangeToken(address(loan)).setPaused(false);
     }
 
-    /// @dev Others can still repay and top up for who is blocked, and it can be put in auction.
+    /// @dev Others can still repay and top up for who is blocked, and it can open its lane.
     function _blockedOwner(uint256 k, uint256 i) internal {
         StrangeToken(address(loan)).setBlocked(owners[i], true);
         StrangeToken(_collateral(k)).setBlocked(owners[i], true);
         (uint256 collateral, uint256 debt, ) = _state(k, i);
-        if (_canStart(k, i)) _start(k, i, 1);
+        if (_canOpen(k, i)) _openLane(k, i, keeper, 1);
         if (collateral < type(uint112).max) _supply(k, keeper, i, 1, 1);
         if (debt != 0) _repay(k, keeper, i, debt, 1);
         if (collateral != 0) {
@@ -528,13 +718,11 @@ contract Handler is Actions {
         StrangeToken(_collateral(k)).setBlocked(owners[i], false);
     }
 
-    /// @dev Nothing is taken over then; the lane goes on.
+    /// @dev Nothing is absorbed then; the lane goes on.
     function _blockedBuffer(uint256 k, uint256 i) internal {
         StrangeToken(_collateral(k)).setBlocked(address(buffer), true);
-        (, , uint256 ltvWad) = _state(k, i);
-        bool enlarged = vault.position(_collateral(k), owners[i]).riskAt == clock;
-        if (ltvWad > _lltvWad(k) && !enlarged && _isAbsorbable(k, i, ltvWad) && !_isBufferFull(k)) {
-            bytes memory data = abi.encodeCall(house.absorb, (_collateral(k), owners[i]));
+        if (_mustAbsorb(k, i)) {
+            bytes memory data = abi.encodeCall(house.absorb, (_collateral(k), owners[i], keeper));
             _refused(keeper, address(house), data, StrangeToken.Blocked.selector);
         }
         IAuctionHouse.Quote memory q = house.quote(_collateral(k), owners[i], type(uint256).max);
@@ -553,6 +741,27 @@ contract Handler is Actions {
     function _position(uint256 seed, uint256 ahead) internal view returns (uint256 k, uint256 i) {
         uint256 n = (seed % (_markets.length * OWNERS)) + ahead;
         return (n % _markets.length, (n / _markets.length) % OWNERS);
+    }
+
+    function _underwriter(uint256 seed) internal view returns (address) {
+        return seed % 3 == 2 ? dealer : underwriters[seed % 3];
+    }
+
+    function _keeper(uint256 seed) internal view returns (address) {
+        return _pick(seed, "keeper", 0, 2) == 0 ? dealer : keeper;
+    }
+
+    /// @dev Who works on a position: mostly the dealer, where it is its own.
+    function _keeperOf(uint256 i, uint256 seed) internal view returns (address) {
+        return owners[i] == dealer && _pick(seed, "own", 0, 2) != 0 ? dealer : _keeper(seed);
+    }
+
+    /// @dev As `_refused`, by the error to its last argument.
+    function _refusedAs(address who, address target, bytes memory data, bytes memory expected) internal {
+        vm.prank(who);
+        // solhint-disable-next-line avoid-low-level-calls
+        (bool success, bytes memory answer) = target.call(data);
+        if (success || keccak256(answer) != keccak256(expected)) revert NotRefused(target, data, answer);
     }
 
     /// @dev `named` is zero where the call might as well succeed: then it is not made.

@@ -8,28 +8,70 @@ import { Actions } from "./Actions.sol";
 
 /// @notice A handler that does one thing to the first position and compares.
 contract Moment is Actions(false) {
-    /// @dev Any lane that `setLane` takes; the first position in auction on it. False where nothing is for sale.
+    /// @dev Any lane that `setLane` takes, opened by the first position, which the price then moves on with. False where nothing is
+    /// for sale.
     function openSale(uint256 seed, uint256 ltvWad, uint256 time) public returns (bool) {
         _wait(1 + (seed % 30 days));
-        house.setLane(_collateral(0), _randomLane(0, seed));
+        _setLane(0, _randomLane(0, seed));
         _markets[0].depth.setDepth(_pick(seed, "depth", 0, 1e24));
-        house.sync(_collateral(0));
-        _crash(0, 0, bound(ltvWad, 0.8301e18, 0.9999e18));
-        if (!_canStart(0, 0)) return false;
-        _start(0, 0, seed);
+        _sync(0);
+        ltvWad = bound(ltvWad, 0.8301e18, 0.9999e18);
+        _crash(0, 0, _pick(seed, "move", 0, 1) == 0 ? ltvWad : 0.99e18);
+        if (!_canOpen(0, 0)) return false;
+        _openLane(0, 0, keeper, seed);
         _wait(bound(time, 1, 4 hours));
+        _crash(0, 0, ltvWad);
         return house.quote(_collateral(0), owners[0], type(uint256).max).refusal == IAuctionHouse.Refusal.None;
     }
 
-    /// @dev `checked` sees that the LTV fell, in each of two buys and in a take-over.
+    /// @dev `checked` sees that the LTV fell, in each of two buys and when it is absorbed.
     function sell(uint256 seed, uint256 share) external {
         _buyPart(seed, share);
         _wait(1 + (share % 1 hours));
         if (house.quote(_collateral(0), owners[0], type(uint256).max).refusal == IAuctionHouse.Refusal.None) {
             _buyPart(seed, type(uint256).max);
         }
-        (, , uint256 ltvWad) = _state(0, 0);
-        if (ltvWad > _lltvWad(0) && _isAbsorbable(0, 0, ltvWad) && !_isBufferFull(0)) _absorb(0, 0, seed);
+        if (_mustAbsorb(0, 0)) _absorb(0, 0, keeper, seed);
+    }
+
+    /// @dev Others' deposits are wiped out, once or more, and more of them come; then somebody gives `amount`, and leaves in peace.
+    function depositAfterWipeOuts(uint256 seed, uint256 amount) external returns (uint256 got, uint256 most) {
+        uint256 times = _pick(seed, "times", 1, 4);
+        for (uint256 i; i < times; ++i) {
+            uint256 dice = uint256(keccak256(abi.encode(seed, i)));
+            // what is lost at once, and what is left of it
+            uint256 cash = buffer.cash();
+            _lose(dice % 4 == 0 ? cash : cash - Math.min(cash, _pick(dice, "left", 0, 1000)));
+            if (dice % 3 != 0) _underwrite(dice, underwriters[1], _pick(dice, "more", one, 20_000 * one));
+        }
+        if (_pick(seed, "last", 0, 1) == 0) _lose(buffer.cash());
+        address who = underwriters[0];
+        uint256 old = buffer.maxWithdraw(who);
+        vm.startPrank(who);
+        buffer.transfer(operator, buffer.balanceOf(who));
+        uint256 share = buffer.previewMint(1);
+        buffer.deposit(amount, who);
+        buffer.requestRedeem(buffer.balanceOf(who), who, who);
+        vm.stopPrank();
+        _wait(1 hours);
+        for (uint256 k; k < _markets.length; ++k) _observe(k);
+        _wait(31 minutes);
+        // what the keeper is paid is the price of leaving
+        uint256 paid = loan.balanceOf(keeper);
+        vm.prank(keeper);
+        (, got) = buffer.fulfil(who, keeper);
+        got += loan.balanceOf(keeper) - paid;
+        uint256 own = buffer.maxWithdraw(who) - old;
+        vm.prank(who);
+        buffer.withdraw(own, who, who);
+        return (got + share + 2, amount);
+    }
+
+    /// @dev A loss of the vault that nobody but the buffer covers.
+    function _lose(uint256 assets) internal {
+        vm.prank(address(vault));
+        buffer.cover(assets);
+        _donated[address(loan)][address(vault)] += assets;
     }
 
     function _buyPart(uint256 seed, uint256 share) internal {
@@ -131,12 +173,21 @@ contract MomentsTest is ForgeTest {
         uint256 first = bound(split, 1, whole);
         if (!moment.canBuy(whole) || !moment.canBuy(first)) return;
         uint256 snapshot = vm.snapshotState();
+        // the second buy, of whatever it finds, in the same block
         (uint256 splitCost, uint256 bought) = moment.pay(first, whole);
         vm.revertToState(snapshot);
         (uint256 wholeCost, ) = moment.pay(bought, bought);
         // up to a unit a buy and the last digit of the multiple
         uint256 rounding = 4 + (4 * priceE36) / 1e54 + Math.fullMulDivUp(bought, 2 * priceE36, 1e54);
         assertGe(splitCost + rounding, wholeCost, "splitting pays");
+    }
+
+    /// forge-config: deep.fuzz.runs = 5000
+    function testFuzz_B5_aDepositOutlivesOthersWipeOuts(uint256 seed, uint256 amount) public {
+        amount = bound(amount, 1e6, 1e12);
+        (uint256 got, uint256 given) = moment.depositAfterWipeOuts(seed, amount);
+        assertGe(got, given, "an honest deposit paid for others' losses");
+        moment.checkState();
     }
 
     /// forge-config: deep.fuzz.runs = 5000

@@ -15,11 +15,12 @@ import { IVault } from "../../contracts/interfaces/IVault.sol";
 import { MockAggregatorV3 } from "../../contracts/mocks/MockAggregatorV3.sol";
 import { MockDepth } from "../../contracts/mocks/MockDepth.sol";
 import { MockERC20 } from "../../contracts/mocks/MockERC20.sol";
-import { MockGuard } from "../../contracts/mocks/MockGuard.sol";
+import { MockOracle } from "../../contracts/mocks/MockOracle.sol";
 import { ChainlinkOracle } from "../../contracts/oracles/ChainlinkOracle.sol";
 import { KinkedRateModel } from "../../contracts/rates/KinkedRateModel.sol";
 import { ForgeTest } from "../forge/ForgeTest.sol";
 import { Attacker } from "./Attacker.sol";
+import { SecondSource } from "./SecondSource.sol";
 import { StrangeToken } from "./StrangeToken.sol";
 
 /// @dev What our tokens have in common. Without return values, so that it fits those that return nothing as well.
@@ -45,7 +46,7 @@ abstract contract World is ForgeTest {
         IToken token;
         MockAggregatorV3 feed;
         MockDepth depth;
-        MockGuard guard;
+        SecondSource second;
         uint256 unit;
         uint256 dollarE36;
     }
@@ -55,16 +56,21 @@ abstract contract World is ForgeTest {
     AuctionHouse public house;
     LiquidityBuffer public buffer;
     Attacker internal attacker;
+    MockOracle internal native;
     Market[] internal _markets;
     address[] internal owners;
     address[2] internal lenders;
     address[2] internal underwriters;
     address internal keeper;
     address internal operator;
+    /// @dev The last borrower, who is a keeper and an underwriter as well, also of its own positions.
+    address internal dealer;
     uint256 internal one;
     bool internal strange;
     /// @dev Time passes only in some actions; every call starts at this one.
     uint256 public clock = 1_700_000_000;
+    /// @dev What a unit of gas costs, wei; every call starts at this one too.
+    uint256 internal baseFee = 20 gwei;
 
     constructor(bool strange_) {
         vm.warp(clock);
@@ -79,9 +85,11 @@ abstract contract World is ForgeTest {
         vault.link(address(house), address(buffer));
         vault.setInterestShares(500, 500);
         attacker = new Attacker();
+        native = new MockOracle((2000 * one * 1e36) / 1e18);
         keeper = actor("keeper");
         operator = actor("operator");
         for (uint256 i; i < OWNERS; ++i) owners.push(actor(string.concat("borrower ", _digit(i))));
+        dealer = owners[OWNERS - 1];
         for (uint256 i; i < 2; ++i) {
             lenders[i] = actor(string.concat("lender ", _digit(i)));
             underwriters[i] = actor(string.concat("underwriter ", _digit(i)));
@@ -95,6 +103,7 @@ abstract contract World is ForgeTest {
             _list(18, true, 2000);
             _list(8, true, 60_000);
         }
+        house.setPay(_standardPay());
         for (uint256 i; i < OWNERS; ++i) _fund(owners[i]);
         for (uint256 i; i < 2; ++i) {
             _fund(lenders[i]);
@@ -141,7 +150,6 @@ abstract contract World is ForgeTest {
         m.dollarE36 = (1e36 * one) / m.unit;
         m.feed = new MockAggregatorV3(18, int256(price * WAD));
         m.depth = new MockDepth((100_000 * m.unit) / price);
-        m.guard = new MockGuard();
         uint256 k = _markets.length - 1;
         ChainlinkOracle oracle = new ChainlinkOracle(
             ChainlinkOracle.Sources({
@@ -157,9 +165,10 @@ abstract contract World is ForgeTest {
                 gracePeriod: 0
             })
         );
+        m.second = new SecondSource(oracle);
         vault.setMarket(
             address(m.token),
-            IVault.MarketParameters(oracle, oracle, 8000, 8300, uint112(500_000_000 * one), uint96(500 * one))
+            IVault.MarketParameters(oracle, m.second, 8000, 8300, uint112(500_000_000 * one), uint96(500 * one))
         );
         house.setLane(address(m.token), _standardLane(k));
         buffer.setInventoryParameters(address(m.token), _standardInventory(k));
@@ -173,21 +182,34 @@ abstract contract World is ForgeTest {
                 minPremiumBps: 50,
                 maxPremiumBps: 400,
                 maxDiscountBps: 600,
+                firstDiscountBps: 150,
                 targetLtvBps: 7885,
                 absorbLtvBps: 9100,
-                absorbDiscountBps: 300,
                 liquidationFeeBps: 50,
-                paceBps: 120,
-                absorbDelay: 1 hours,
-                maxAuctionDuration: 4 hours,
-                stressPaceBps: 480,
-                chipBps: 2,
+                urgency: 4,
+                idleTime: 5 minutes,
                 emaPeriod: 30 minutes,
-                tip: uint128(20 * one),
-                minRatePerHour: uint128(m.unit / 1000 + 1),
-                maxRatePerHour: uint128(Math.min(m.unit * 1e6, type(uint104).max)),
+                absorbDiscountBps: 300,
+                paceBps: 120,
+                clearHours: 240,
+                minRatePerHour: uint104(m.unit / 1000 + 1),
+                maxRatePerHour: uint104(Math.min(m.unit * 1e6, type(uint104).max)),
                 depthOracle: m.depth,
-                guard: m.guard
+                guard: m.second
+            });
+    }
+
+    /// @dev The first ordinary token is the native coin, and worth the same for a while.
+    function _standardPay() internal view returns (IAuctionHouse.PayParameters memory) {
+        return
+            IAuctionHouse.PayParameters({
+                nativeOracle: native,
+                feeCap: 2000 gwei,
+                marginBps: 2000,
+                capBps: 100,
+                wrappedNative: strange ? address(0) : _collateral(0),
+                tip: 1 gwei,
+                interval: 1 hours
             });
     }
 
@@ -201,7 +223,8 @@ abstract contract World is ForgeTest {
                 maxDiscountBps: 100,
                 emaToleranceBps: 100,
                 haircutBps: 500,
-                maxHold: 1 days
+                maxHold: 1 days,
+                biteTime: 0
             });
     }
 
@@ -231,32 +254,41 @@ abstract contract World is ForgeTest {
         ltvWad = _ltv(collateral, debt, _price(k));
     }
 
-    function _isBufferFull(uint256 k) internal view returns (bool) {
-        return _isBufferFull(k, vault.market(_collateral(k)).minDebt, _price(k));
+    function _lltvWad(uint256 k) internal view returns (uint256) {
+        return uint256(vault.market(_collateral(k)).lltvBps) * WAD_PER_BPS;
     }
 
-    /// @dev Full is what can't take over the smallest position.
+    /// @dev What the buffer would pay by now: in doubt, the lower of two prices where there are two.
+    function _absorbPrice(uint256 k) internal view returns (uint256) {
+        uint256 priceE36 = _price(k);
+        if (!house.laneState(_collateral(k)).diverged) return priceE36;
+        try _markets[k].second.price() returns (uint256 otherE36) {
+            return Math.min(priceE36, otherE36);
+        } catch {
+            return priceE36;
+        }
+    }
+
+    /// @dev Full is what can't absorb the smallest position.
     function _isBufferFull(uint256 k, uint256 minDebt, uint256 priceE36) internal view returns (bool) {
-        return _takeable(k, priceE36) < Math.max(minDebt, 1);
+        return _absorbable(k, priceE36) < Math.max(minDebt, 1);
     }
 
-    /// @dev The most that the buffer can take over now, by its cash and its room.
-    function _takeable(uint256 k, uint256 priceE36) internal view returns (uint256) {
+    /// @dev The most that the buffer can absorb now, by its cash and its room.
+    function _absorbable(uint256 k, uint256 priceE36) internal view returns (uint256) {
         (uint256 cash, uint256 room) = buffer.capacity(_collateral(k));
         return Math.min(cash, _value(room, priceE36));
     }
 
-    /// @dev A part of a take-over lowers the LTV by less than two units of debt, which roundings may cost: it is refused as toxic.
-    function _mayRoundToToxic(uint256 k, uint256 ltvWad) internal view returns (bool) {
-        return ltvWad < WAD && (WAD - ltvWad) * _takeable(k, _price(k)) <= 4 * WAD;
+    /// @dev The longest age of a lane, seconds, Wad.
+    function _longestAgeWad(uint256 k) internal view returns (uint256) {
+        IAuctionHouse.LaneParameters memory p = house.laneParameters(_collateral(k));
+        return ((uint256(p.maxPremiumBps) + p.maxDiscountBps) * WAD_PER_BPS * WAD) / p.slopeWad;
     }
 
-    /// @dev Whether the auction is one that can be bought from.
-    function _runs(uint256 k, uint256 i) internal view returns (bool) {
-        uint256 startedAt = house.auction(_collateral(k), owners[i]).startedAt;
-        return
-            startedAt != 0 &&
-            vault.position(_collateral(k), owners[i]).riskAt < startedAt &&
-            block.timestamp <= startedAt + house.laneParameters(_collateral(k)).maxAuctionDuration;
+    /// @dev By the lane's cursor, and not by what the house says.
+    function _isLaneOpen(uint256 k) internal view returns (bool) {
+        uint256 idleTime = house.laneParameters(_collateral(k)).idleTime;
+        return clock * WAD <= house.lane(_collateral(k)).cursorWad + _longestAgeWad(k) + idleTime * WAD;
     }
 }
