@@ -20,7 +20,7 @@ const lane = {
   urgency: 4,
   idleTime: 300,
   emaPeriod: HOUR / 2,
-  clearHours: 240,
+  clearHours: 720,
 } satisfies Partial<MarketParameters["lane"]>;
 
 const inventory = {
@@ -34,7 +34,7 @@ const inventory = {
   biteTime: 1200,
 } satisfies Partial<MarketParameters["inventory"]>;
 
-const risk = { guardBoundBps: 300, maxLtvBps: 8000, lltvBps: 8300, minDebt: "500" };
+const risk = { guardBoundBps: 300, maxLtvBps: 8000, lltvBps: 8300, minDebt: "1500" };
 
 /** 720 observations hold half an hour of a pool that is traded in every block four times over. */
 const averages = { window: HOUR / 2, observations: 720 };

@@ -1,3 +1,5 @@
+import { formatUnits } from "ethers";
+
 import { mainnet, type MarketParameters, type NetworkParameters } from "../../../deploy/parameters";
 import { SpillwayError } from "../../errors";
 import { mainnet as addresses } from "../chain/addresses";
@@ -21,7 +23,11 @@ export function lltvOf(asset: CollateralAsset): bigint {
   return (BigInt(marketFor(asset, {}).lltvBps) * WAD) / 10_000n;
 }
 
-/** Mainnet's parameters for the markets of the run, without the caps that a replay's book would hit. */
+/**
+ * Mainnet's parameters for the markets of the run, but for what counts tokens or dollars: the caps that a replay's book would hit, the least
+ * debt, which is the scenarios' own, and the least rate. That is a floor in tokens, for mainnet's pools; in a replay's small ones it would be the
+ * pace itself, so it is a tenth of the pace at the start.
+ */
 export function parametersFor(world: World): NetworkParameters {
   const maxAge = world.feedPatience;
   return {
@@ -34,8 +40,9 @@ export function parametersFor(world: World): NetworkParameters {
       // where no market has ETH, its price is fixed
       nativeFeed: { address: addresses.feeds.ETH, maxAge: world.etherUsd === null ? maxAge : 365 * 86_400 },
     },
-    markets: world.markets.map(({ asset, collateral, poolFee }) => {
+    markets: world.markets.map(({ asset, collateral, poolFee, depth }) => {
       const parameters = marketFor(asset, world.overrides);
+      const pace = (depth * BigInt(parameters.lane.paceBps)) / 100n;
       return {
         ...parameters,
         collateral: collateral.address,
@@ -43,7 +50,8 @@ export function parametersFor(world: World): NetworkParameters {
         crossFeed: undefined, // the replay's feeds are in USD
         pools: [{ ...item(parameters.pools, 0), fee: poolFee }],
         debtCeiling: "1000000000000",
-        lane: { ...parameters.lane, clearHours: 8760 },
+        minDebt: asset === "LUNA" ? parameters.minDebt : "500",
+        lane: { ...parameters.lane, minRatePerHour: formatUnits(pace / 10n + 1n, collateral.decimals) },
         inventory: asset === "LUNA" ? parameters.inventory : { ...parameters.inventory, cap: "1000000000" },
       };
     }),
