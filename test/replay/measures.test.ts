@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { AuctionHouse__factory, FlashLiquidator__factory, LiquidityBuffer__factory } from "../../typechain-types";
 import { abi } from "../../scripts/replay/chain/chain";
-import { kindOf, lossPolicy } from "../../scripts/replay/engines/spillwayKeeper";
+import { kindOf } from "../../scripts/replay/engines/spillwayKeeper";
 import { OverLimit } from "../../scripts/replay/metrics/overLimit";
 import { Recorder, type Snapshot } from "../../scripts/replay/metrics/recorder";
 import type { MarketInfo, PositionState } from "../../scripts/replay/model/engine";
@@ -119,7 +119,7 @@ describe("what Spillway's keeper does", () => {
   const buffer = LiquidityBuffer__factory.createInterface();
   const flash = FlashLiquidator__factory.createInterface();
   const TOKEN = `0x${"11".repeat(20)}`;
-  const absorb = house.encodeFunctionData("absorb", [TOKEN, TOKEN]);
+  const absorb = house.encodeFunctionData("absorb", [TOKEN, TOKEN, TOKEN]);
   const sync = house.encodeFunctionData("sync", [TOKEN]);
 
   it("is known by the function that it calls", () => {
@@ -127,6 +127,9 @@ describe("what Spillway's keeper does", () => {
     expect(kindOf(sync)).to.equal("sync");
     expect(kindOf(flash.getFunction("liquidate").selector)).to.equal("buy");
     expect(kindOf(flash.getFunction("liquidateInventory").selector)).to.equal("buyInventory");
+    expect(kindOf(house.getFunction("open").selector)).to.equal("open");
+    expect(kindOf(house.getFunction("absorbMany").selector)).to.equal("absorb");
+    expect(kindOf(buffer.getFunction("fulfil").selector)).to.equal("fulfil");
     expect(kindOf(house.getFunction("buyMany").selector)).to.equal("buy");
     expect(kindOf(buffer.getFunction("buyInventory").selector)).to.equal("buyInventory");
     expect(kindOf(buffer.getFunction("collectFees").selector)).to.equal("other");
@@ -140,14 +143,5 @@ describe("what Spillway's keeper does", () => {
     expect(all(sync, absorb)).to.equal("absorb");
     expect(all(sync)).to.equal("sync");
     expect(all()).to.equal("other");
-  });
-
-  it("is at a loss only as a service", () => {
-    expect(lossPolicy("profit")).to.deep.equal({
-      ...{ startAtLoss: false, absorbAtLoss: false, cancelHealthy: false, syncInterval: 0n },
-    });
-    expect(lossPolicy("service")).to.deep.equal({
-      ...{ startAtLoss: true, absorbAtLoss: true, cancelHealthy: true, syncInterval: 1800n },
-    });
   });
 });

@@ -56,10 +56,10 @@ describe("what a sweep varies", () => {
 
   it("reaches the field that it names, in the contracts' units, and no other", () => {
     const market = marketFor("ETH", {});
-    const changed = override(market, { absorbDelay: 90, maxDiscount: 5.5, targetLtv: 0.9, "inventory.haircut": 7 });
+    const changed = override(market, { idleTime: 90, maxDiscount: 5.5, targetLtv: 0.9, "inventory.haircut": 7 });
     expect(changed).to.deep.equal({
       ...market,
-      lane: { ...market.lane, absorbDelay: 5400, maxDiscountBps: 550, targetLtvBps: 7470 },
+      lane: { ...market.lane, idleTime: 5400, maxDiscountBps: 550, targetLtvBps: 7470 },
       inventory: { ...market.inventory, haircutBps: 700 },
     });
     expect(override(market, {})).to.deep.equal(market);
@@ -68,12 +68,6 @@ describe("what a sweep varies", () => {
 
   it("takes the target from the lltv of the market, also when that is varied", () => {
     expect(override(marketFor("ETH", {}), { targetLtv: 0.95, lltv: 82 }).lane.targetLtvBps).to.equal(7790);
-  });
-
-  it("never leaves the stress pace under the pace", () => {
-    expect(override(marketFor("ETH", {}), { pace: 1 }).lane).to.include({ paceBps: 100, stressPaceBps: 480 });
-    expect(override(marketFor("ETH", {}), { pace: 6 }).lane).to.include({ paceBps: 600, stressPaceBps: 600 });
-    expect(override(marketFor("ETH", {}), { stressPace: 9, pace: 6 }).lane.stressPaceBps).to.equal(900);
   });
 
   it("has every number of the deployment's lane, by its name there", () => {
@@ -88,12 +82,11 @@ describe("what a sweep varies", () => {
       [{ maxDiscount: 9 }, "twice maxDiscount"],
       [{ absorbLtv: 83 }, "absorbLtv must be over lltv"],
       [{ absorbDiscount: 5 }, "twice absorbDiscount"],
-      [{ absorbDelay: 300 }, "absorbDelay must not be over maxAuctionDuration"],
-      [{ maxAuctionDuration: 5 }, "maxAuctionDuration"],
+      [{ firstDiscount: 7 }, "firstDiscount must not be over maxDiscount"],
+      [{ urgency: 1.5 }, "urgency must be a whole number"],
       [{ maxLtv: 90 }, "maxLtv"],
       [{ minPremium: 5 }, "minPremium"],
-      [{ pace: 6, stressPace: 5 }, "stressPace"],
-      [{ slopePerMinute: 0.01, maxAuctionDuration: 240 }, "maxAuctionDuration"],
+      [{ maxPremium: 20, slopePerMinute: 0.01 }, "a lane must fall, and within a day"],
       [{ "inventory.premium": 0, "inventory.maxDiscount": 0 }, "inventory's price"],
     ];
     for (const [values, words] of cases) {
@@ -137,7 +130,7 @@ describe("the plan of a sweep", () => {
       planSweep(options, code)
         .flatMap(({ runs }) => runs.map(({ id }) => id))
         .sort();
-    const axes = [...sweepOptions().axes, { name: "absorbDelay", values: [30] }];
+    const axes = [...sweepOptions().axes, { name: "idleTime", values: [30] }];
     expect(ids(sweepOptions({ axes }))).to.deep.equal(ids(sweepOptions({ axes: axes.toReversed() })));
     const all = new Set(ids(sweepOptions()));
     for (const other of [
