@@ -82,7 +82,8 @@ describe("end to end: O1, with a bad oracle nobody takes on risk and everybody c
     await house.open(collateral, borrower, lender);
     const { diverged, premiumWad } = await house.laneState(collateral);
     expect([diverged, premiumWad]).to.deep.equal([true, 4n * 10n ** 16n]);
-    expect((await house.lane(collateral)).ratePerHour).to.equal(ratePerHour);
+    // the old rate, or what the market's other venues give
+    expect((await house.lane(collateral)).ratePerHour).to.be.within(1n, ratePerHour);
     await all.passInSilence(600);
     await house.connect(lender).buy(collateral, borrower, weth(1), MaxUint256, lender, "0x");
   });
