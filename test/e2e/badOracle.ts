@@ -37,7 +37,7 @@ describe("end to end: O1, with a bad oracle nobody takes on risk and everybody c
       const oracle = await ethers.getContractAt("ChainlinkOracle", (await vault.market(collateral)).oracle);
       const orders = [{ owner: borrower.address, maxCollateral: MaxUint256 }];
       const risky: Record<string, () => Promise<unknown>> = {
-        borrow: async () => vault.connect(lender).borrow(collateral, usdc(500), lender, lender),
+        borrow: async () => vault.connect(lender).borrow(collateral, usdc(2_000), lender, lender),
         withdrawCollateral: async () => vault.connect(lender).withdrawCollateral(collateral, 1, lender, lender),
         open: async () => house.connect(keeper).open(collateral, buyer, keeper),
         buy: async () => house.connect(lender).buy(collateral, borrower, weth(1), MaxUint256, lender, "0x"),
@@ -74,7 +74,7 @@ describe("end to end: O1, with a bad oracle nobody takes on risk and everybody c
     await setCode(await all.pools.ETH.getAddress(), "0x60006000fd"); // reverts, whatever it is asked
     const guard = await ethers.getContractAt("GuardedOracle", (await vault.market(collateral)).borrowOracle);
     await vault.connect(lender).supplyCollateral(collateral, weth(10), lender);
-    await expect(vault.connect(lender).borrow(collateral, usdc(500), lender, lender)).to.be.revertedWithCustomError(
+    await expect(vault.connect(lender).borrow(collateral, usdc(2_000), lender, lender)).to.be.revertedWithCustomError(
       guard,
       "WindowNotAvailable",
     );
@@ -95,7 +95,7 @@ describe("end to end: O1, with a bad oracle nobody takes on risk and everybody c
     await all.open(borrower, collateral, weth(10), usdc(15_000));
     await vault.connect(guardian).setBorrowPaused(true);
     await vault.connect(lender).supplyCollateral(collateral, weth(10), lender);
-    await expect(vault.connect(lender).borrow(collateral, usdc(500), lender, lender)).to.be.revertedWithCustomError(
+    await expect(vault.connect(lender).borrow(collateral, usdc(2_000), lender, lender)).to.be.revertedWithCustomError(
       vault,
       "BorrowPaused",
     );
