@@ -37,7 +37,7 @@ describe("end to end: O1, with a bad oracle nobody takes on risk and everybody c
       const oracle = await ethers.getContractAt("ChainlinkOracle", (await vault.market(collateral)).oracle);
       const orders = [{ owner: borrower.address, maxCollateral: MaxUint256 }];
       const risky: Record<string, () => Promise<unknown>> = {
-        borrow: async () => vault.connect(lender).borrow(collateral, usdc(500), lender, lender),
+        borrow: async () => vault.connect(lender).borrow(collateral, usdc(2_000), lender, lender),
         withdrawCollateral: async () => vault.connect(lender).withdrawCollateral(collateral, 1, lender, lender),
         open: async () => house.connect(keeper).open(collateral, buyer, keeper),
         buy: async () => house.connect(lender).buy(collateral, borrower, weth(1), MaxUint256, lender, "0x"),
@@ -74,7 +74,7 @@ describe("end to end: O1, with a bad oracle nobody takes on risk and everybody c
     await setCode(await all.pools.ETH.getAddress(), "0x60006000fd"); // reverts, whatever it is asked
     const guard = await ethers.getContractAt("GuardedOracle", (await vault.market(collateral)).borrowOracle);
     await vault.connect(lender).supplyCollateral(collateral, weth(10), lender);
-    await expect(vault.connect(lender).borrow(collateral, usdc(500), lender, lender)).to.be.revertedWithCustomError(
+    await expect(vault.connect(lender).borrow(collateral, usdc(2_000), lender, lender)).to.be.revertedWithCustomError(
       guard,
       "WindowNotAvailable",
     );
@@ -82,7 +82,8 @@ describe("end to end: O1, with a bad oracle nobody takes on risk and everybody c
     await house.open(collateral, borrower, lender);
     const { diverged, premiumWad } = await house.laneState(collateral);
     expect([diverged, premiumWad]).to.deep.equal([true, 4n * 10n ** 16n]);
-    expect((await house.lane(collateral)).ratePerHour).to.equal(ratePerHour);
+    // the old rate, or what the market's other venues give
+    expect((await house.lane(collateral)).ratePerHour).to.be.within(1n, ratePerHour);
     await all.passInSilence(600);
     await house.connect(lender).buy(collateral, borrower, weth(1), MaxUint256, lender, "0x");
   });
@@ -94,7 +95,7 @@ describe("end to end: O1, with a bad oracle nobody takes on risk and everybody c
     await all.open(borrower, collateral, weth(10), usdc(15_000));
     await vault.connect(guardian).setBorrowPaused(true);
     await vault.connect(lender).supplyCollateral(collateral, weth(10), lender);
-    await expect(vault.connect(lender).borrow(collateral, usdc(500), lender, lender)).to.be.revertedWithCustomError(
+    await expect(vault.connect(lender).borrow(collateral, usdc(2_000), lender, lender)).to.be.revertedWithCustomError(
       vault,
       "BorrowPaused",
     );

@@ -116,6 +116,8 @@ describe("end to end: the buffer", () => {
     await all.setPrice("ETH", 1640);
     await all.pass(26 * MINUTE);
     expect(await house.isOpen(collateral)).to.equal(false);
+    // and somebody sees that feed and venue agree again
+    await house.observe(collateral);
     await expect(fulfil()).to.emit(buffer, "RedeemFulfilled");
     expect(await buffer.maxRedeem(underwriter)).to.equal(10n ** 9n);
   });
