@@ -440,17 +440,19 @@ contract LiquidityBuffer is ILiquidityBuffer, ERC4626, AccessManaged, Reentrancy
         }
         uint256 ratePerHour = (auctionHouse.ratePerHour(collateral) * uint256(p.paceShareBps)) / BPS;
         uint256 laneAgeWad = GradualAuction.laneAge(held.cursorWad, _longestAge(p));
+        uint256 biteWad = p.biteTime * WAD;
+        // a bite is sold at one multiple, which falls from when the bite is whole
         GradualAuction.Head memory h = GradualAuction.head(
             ratePerHour,
             p.slopeWad,
-            laneAgeWad,
+            Math.zeroFloorSub(laneAgeWad, biteWad),
             p.premiumBps * WAD_PER_BPS,
             p.maxDiscountBps * WAD_PER_BPS
         );
+        h.available += (ratePerHour * biteWad) / (GradualAuction.HOUR * WAD);
+        h.flatWad += (ratePerHour * biteWad) / GradualAuction.HOUR;
         multipleWad = h.multipleWad;
-        if (h.available == 0 || laneAgeWad < p.biteTime * WAD) {
-            return (SaleRefusal.NothingEmitted, 0, 0, multipleWad, 0);
-        }
+        if (h.available == 0 || laneAgeWad < biteWad) return (SaleRefusal.NothingEmitted, 0, 0, multipleWad, 0);
         bought = Math.min(Math.min(want, h.available), held.amount);
         cost = h.cost(priceE36, bought);
         cursorWad = GradualAuction.advance(laneAgeWad, ratePerHour, bought);

@@ -27,7 +27,8 @@ interface ILiquidityBuffer is IERC4626, IERC165 {
     /// @param emaToleranceBps No sale while the price is more than this under the lane's average.
     /// @param haircutBps What is taken off the oracle price when shares are redeemed.
     /// @param maxHold Seconds held from which neither the lane nor the average stops the sale.
-    /// @param biteTime Seconds of emission that gather before any of it is sold, so that there are few large sales.
+    /// @param biteTime Seconds of emission that gather before any of it is sold, at one multiple that falls from then on, so
+    /// that there are few large sales.
     struct InventoryParameters {
         uint128 cap;
         uint64 slopeWad;

@@ -162,14 +162,18 @@ export function decideInventory(view: MarketView, policy: Policy): Decision | un
   const { inventory, inventoryParameters: terms, quote } = view;
   if (!policy.buyInventory || !view.isForSale || quote === undefined) return undefined;
   const ratePerHour = (view.lane.ratePerHour * terms.paceShareBps) / BPS;
-  const longest = terms.biteTime * WAD + longestAgeWad(terms.premiumBps, terms.maxDiscountBps, terms.slopeWad);
+  const bite = terms.biteTime * WAD;
+  const longest = bite + longestAgeWad(terms.premiumBps, terms.maxDiscountBps, terms.slopeWad);
   const lane: LaneNow = {
     priceE36: view.priceE36,
     ageWad: laneAgeWad(view.now, inventory.cursorWad, longest),
     ratePerHour,
     slopeWad: terms.slopeWad,
   };
-  const start = head(lane, bpsToWad(terms.premiumBps), bpsToWad(terms.maxDiscountBps));
+  // a bite is sold at one multiple, which falls from when the bite is whole
+  const past = { ...lane, ageWad: max(0n, lane.ageWad - bite) };
+  const { multipleWad, flat } = head(past, bpsToWad(terms.premiumBps), bpsToWad(terms.maxDiscountBps));
+  const start = { multipleWad, flat: flat + emitted(ratePerHour, bite) };
   const limit = min(inventory.amount, emitted(ratePerHour, lane.ageWad));
   const amount = profitableAmount(quote, lane, start, 0n, limit);
   const gain = quote.proceeds(amount) - cost(lane, start, amount);

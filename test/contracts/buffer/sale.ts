@@ -267,10 +267,10 @@ describe("LiquidityBuffer: sale of inventory", () => {
       return { ...all, at };
     }
 
-    it("nothing is sold before a bite was let out, to the second", async () => {
+    it("nothing is sold before a bite was let out, to the second, and then all of it at one multiple", async () => {
       const { buffer, collateral, keeper, at } = await biting();
       await time.increaseTo(at + 119);
-      expect(await buffer.quoteInventory(collateral, weth(9))).to.deep.equal([NOTHING_EMITTED, 0n, 0n, multiple(119n)]);
+      expect(await buffer.quoteInventory(collateral, weth(9))).to.deep.equal([NOTHING_EMITTED, 0n, 0n, multiple(0n)]);
       await time.setNextBlockTimestamp(at + 120);
       await expect(buffer.connect(keeper).buyInventory(collateral, weth(9), ethers.MaxUint256, keeper, "0x"))
         .to.emit(buffer, "InventorySold")
@@ -279,8 +279,8 @@ describe("LiquidityBuffer: sale of inventory", () => {
           keeper.address,
           keeper.address,
           weth(2),
-          costOf(weth(2), multiple(120n)),
-          multiple(120n),
+          costOf(weth(2), multiple(0n), weth(2)),
+          multiple(0n),
         );
       // and the next bite starts from here
       await time.increaseTo(at + 239);
