@@ -106,7 +106,7 @@ contract AuctionHouse is IAuctionHouse, AccessManaged, ReentrancyGuardTransient 
         (auction_.startedAt, auction_.premiumWad) = (uint40(block.timestamp), uint64(premiumWad));
         emit AuctionStarted(collateral, owner, msg.sender, priceE36, ltvWad, premiumWad, bounty);
 
-        if (bounty != 0) vault.payBounty(collateral, owner, bounty, msg.sender);
+        if (bounty != 0) vault.pay(collateral, owner, bounty, msg.sender);
     }
 
     /// @inheritdoc IAuctionHouse
@@ -193,8 +193,8 @@ contract AuctionHouse is IAuctionHouse, AccessManaged, ReentrancyGuardTransient 
         if (t.whole && auction_.startedAt != 0) _end(collateral, owner, End.Absorbed);
         emit Absorbed(collateral, owner, msg.sender, taken, cost, priceE36, t.ltvWad);
 
-        if (t.bounty != 0) vault.payBounty(collateral, owner, t.bounty, msg.sender);
-        _settleTakeOver(collateral, IVault.Fill(owner, taken, cost), priceE36, state);
+        if (t.bounty != 0) vault.pay(collateral, owner, t.bounty, msg.sender);
+        _settleTakeOver(collateral, IVault.Fill(owner, taken, cost, 0), priceE36, state);
     }
 
     /// @inheritdoc IAuctionHouse
@@ -244,6 +244,7 @@ contract AuctionHouse is IAuctionHouse, AccessManaged, ReentrancyGuardTransient 
         lane_.syncedAt = uint40(block.timestamp);
         emit LaneSet(collateral, parameters);
         emit Synced(collateral, depth, lane_.ratePerHour);
+        vault.setLaneCeiling(collateral, type(uint112).max);
     }
 
     // ----------------------------------------------------------------------------------------------- internal
@@ -263,7 +264,15 @@ contract AuctionHouse is IAuctionHouse, AccessManaged, ReentrancyGuardTransient 
         // the buyer's bound on a price that moved since it looked
         if (filled.cost > maxCost) revert CostTooHigh(filled.cost, maxCost);
 
-        uint256[] memory debts = vault.settle(collateral, filled.fills, filled.fee, msg.sender, receiver, data);
+        uint256[] memory debts = vault.settle(
+            collateral,
+            filled.fills,
+            filled.fee,
+            msg.sender,
+            receiver,
+            msg.sender,
+            data
+        );
         for (uint256 i; i < debts.length; ++i) {
             _requireNotToxic(sale.priceE36, filled.fills[i], states[i], debts[i]);
         }
@@ -287,7 +296,7 @@ contract AuctionHouse is IAuctionHouse, AccessManaged, ReentrancyGuardTransient 
             filled.cost += q.cost;
             filled.fee += q.cost - q.repaid;
             states[count] = states[i];
-            fills[count++] = IVault.Fill(orders[i].owner, q.collateral, q.repaid);
+            fills[count++] = IVault.Fill(orders[i].owner, q.collateral, q.repaid, 0);
         }
         assembly ("memory-safe") {
             mstore(fills, count)
@@ -337,7 +346,7 @@ contract AuctionHouse is IAuctionHouse, AccessManaged, ReentrancyGuardTransient 
         buffer.takeOver(collateral, fill.collateral, fill.repaid);
         IVault.Fill[] memory fills = new IVault.Fill[](1);
         fills[0] = fill;
-        uint256[] memory debts = vault.settle(collateral, fills, 0, address(buffer), address(buffer), "");
+        uint256[] memory debts = vault.settle(collateral, fills, 0, address(buffer), address(buffer), msg.sender, "");
         _requireNotToxic(priceE36, fill, state, debts[0]);
     }
 

@@ -95,7 +95,7 @@ describe("attacks: start and cancel in a loop, for the bounty", () => {
       await setPrice(1740);
       await house.connect(keeper).absorb(collateral, borrower);
     });
-    const bounties = await vault.queryFilter(vault.filters.BountyPaid);
+    const bounties = await vault.queryFilter(vault.filters.Paid);
     expect(bounties.length).to.equal(1);
     expect(profit).to.equal(ledger.value(bounties[0]!.args.amount)).and.lte(cap);
     // the underwriters have the take-over's discount besides
@@ -119,7 +119,7 @@ describe("attacks: start and cancel in a loop, for the bounty", () => {
         );
       }
     });
-    expect((await vault.queryFilter(vault.filters.BountyPaid)).length).to.equal(1);
+    expect((await vault.queryFilter(vault.filters.Paid)).length).to.equal(1);
   });
 });
 
@@ -148,7 +148,7 @@ describe("attacks: borrowing into an auction", () => {
     expect((await house.quote(collateral, borrower, ALL)).refusal).to.equal(Refusal.Enlarged);
     // the next fall sells it, after a new start and its premium, and there is no second bounty
     await setPrice(1800);
-    await expect(start()).not.to.emit(vault, "BountyPaid");
+    await expect(start()).not.to.emit(vault, "Paid");
     await expect(buy(weth(1), await later(600))).to.emit(house, "Bought");
   });
 

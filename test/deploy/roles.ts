@@ -113,7 +113,7 @@ describe("roles", () => {
       const [stranger] = (await ethers.getSigners()).slice(9);
       const calls: [Target, string][] = [
         ["Vault", "settle"],
-        ["Vault", "payBounty"],
+        ["Vault", "pay"],
         ["Vault", "collectBufferFees"],
         ["LiquidityBuffer", "takeOver"],
         ["LiquidityBuffer", "cover"],

@@ -147,7 +147,7 @@ export class AuctionHouseModel {
     auction.startedAt = this.world.now;
     auction.premiumWad = this.premium(collateral, parameters, price);
     const bounty = this.bounty(collateral, price, ltv, sold);
-    this.payBounty(collateral, owner, bounty, caller);
+    this.pay(collateral, owner, bounty, caller);
     return bounty;
   }
 
@@ -202,13 +202,13 @@ export class AuctionHouseModel {
       size = this.takeOver(collateral, price, sold);
     }
     if (size.whole && auction.startedAt !== 0n) this.end(collateral, owner);
-    this.payBounty(collateral, owner, bounty, caller);
+    this.pay(collateral, owner, bounty, caller);
 
     const { buffer } = this.world.at;
     this.buffer.takeOver(collateral, size.taken, size.cost);
-    const fill = { owner, collateral: size.taken, repaid: size.cost };
+    const fill = { owner, collateral: size.taken, repaid: size.cost, pay: 0n };
     const before = { ...sold, collateral: sold.collateral - bounty };
-    const [debt] = this.vault.settle(collateral, [fill], 0n, buffer, buffer);
+    const [debt] = this.vault.settle(collateral, [fill], 0n, buffer, buffer, caller);
     this.requireNotToxic(price, fill, before, debt!);
     return [size.taken, size.cost];
   }
@@ -271,13 +271,13 @@ export class AuctionHouseModel {
       bought += quote.collateral;
       cost += quote.cost;
       fee += quote.cost - quote.repaid;
-      fills.push({ owner: order.owner, collateral: quote.collateral, repaid: quote.repaid });
+      fills.push({ owner: order.owner, collateral: quote.collateral, repaid: quote.repaid, pay: 0n });
       before.push(sold);
     }
     if (fills.length === 0) return { bought, cost, refusal };
     this.lane(collateral).cursorWad = this.world.now * WAD - age;
     if (cost > maxCost) refuse("CostTooHigh", cost, maxCost);
-    const debts = this.vault.settle(collateral, fills, fee, caller, receiver);
+    const debts = this.vault.settle(collateral, fills, fee, caller, receiver, caller);
     fills.forEach((fill, i) => this.requireNotToxic(price, fill, before[i]!, debts[i]!));
     return { bought, cost, refusal };
   }
@@ -455,10 +455,10 @@ export class AuctionHouseModel {
     return min(earned, sold.collateral / 1001n, equity / 2n);
   }
 
-  private payBounty(collateral: string, owner: string, amount: bigint, receiver: string): void {
+  private pay(collateral: string, owner: string, amount: bigint, receiver: string): void {
     if (amount === 0n) return;
     this.own(collateral, owner).bountyAt = this.world.now;
-    this.vault.payBounty(collateral, owner, amount, receiver);
+    this.vault.pay(collateral, owner, amount, receiver);
   }
 
   private end(collateral: string, owner: string): void {

@@ -54,7 +54,7 @@ const makers: [Interface, Record<string, Make>][] = [
       Repaid: position((a) => ({ debtShares: -num(a, "debtShares") })),
       Settled: position((a) => ({ collateral: -num(a, "amount"), debtShares: -num(a, "debtShares") })),
       WrittenOff: position((a) => ({ debtShares: -num(a, "debtShares") })),
-      BountyPaid: position((a) => ({ collateral: -num(a, "amount") })),
+      Paid: position((a) => ({ collateral: -num(a, "amount") })),
       MarketSet: parameters,
     },
   ],

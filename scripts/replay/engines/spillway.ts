@@ -42,7 +42,7 @@ const erc20Abi: Interface = IERC20__factory.createInterface();
 /** Events are read word by word: decoding them in full would take longer than mining them. */
 const TOPICS = {
   settled: topicOf(vaultAbi, "Settled"),
-  bountyPaid: topicOf(vaultAbi, "BountyPaid"),
+  bountyPaid: topicOf(vaultAbi, "Paid"),
   writtenOff: topicOf(vaultAbi, "WrittenOff"),
   auctionStarted: topicOf(houseAbi, "AuctionStarted"),
   auctionEnded: topicOf(houseAbi, "AuctionEnded"),

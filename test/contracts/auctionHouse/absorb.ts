@@ -37,7 +37,7 @@ describe("AuctionHouse.absorb", () => {
       .withArgs(collateral, amount, cost)
       .and.to.emit(vault, "Settled")
       .withArgs(collateral, borrower, buffer, amount, cost, cost)
-      .and.to.emit(vault, "BountyPaid")
+      .and.to.emit(vault, "Paid")
       .withArgs(collateral, borrower, keeper, bounty);
     // 3 % under the oracle price, rounded up against the buffer
     expect(multiple).to.equal((97n * WAD) / 100n);
@@ -56,17 +56,17 @@ describe("AuctionHouse.absorb", () => {
     await setPrice(1700);
     const transaction = house.absorb(collateral, borrower);
     await expect(transaction).to.emit(house, "AuctionEnded").withArgs(collateral, borrower, End.Absorbed);
-    await expect(transaction).not.to.emit(vault, "BountyPaid");
+    await expect(transaction).not.to.emit(vault, "Paid");
     expect((await house.lane(collateral)).auctions).to.equal(0);
   });
 
   it("pays the bounty of a start where none was paid, and a start after it none", async () => {
     const { house, vault, collateral, borrower, setPrice, start } = await opened();
     await setPrice(1740);
-    await expect(house.absorb(collateral, borrower)).to.emit(vault, "BountyPaid");
+    await expect(house.absorb(collateral, borrower)).to.emit(vault, "Paid");
     expect((await house.auction(collateral, borrower)).bountyAt).to.equal(await time.latest());
     await setPrice(1600);
-    await expect(start()).not.to.emit(vault, "BountyPaid");
+    await expect(start()).not.to.emit(vault, "Paid");
   });
 
   describe("pays no bounty for a part", () => {
@@ -76,14 +76,14 @@ describe("AuctionHouse.absorb", () => {
       const ltv = ltvWad(before.collateral, before.debt, priceE36(1740));
       const cost = ceilDiv(taken * multipleWad(ltv) * priceE36(1740), 10n ** 54n);
       const transaction = house.connect(keeper).absorb(collateral, borrower);
-      await expect(transaction).not.to.emit(vault, "BountyPaid");
+      await expect(transaction).not.to.emit(vault, "Paid");
       await expect(transaction)
         .to.emit(house, "Absorbed")
         .withArgs(collateral, borrower, keeper, taken, cost, priceE36(1740), ltv);
       expect(await position()).to.deep.equal({ collateral: before.collateral - taken, debt: before.debt - cost });
       expect((await house.auction(collateral, borrower)).bountyAt).to.equal(0);
       // it is left for who has the rest put in auction
-      await expect(start()).to.emit(vault, "BountyPaid");
+      await expect(start()).to.emit(vault, "Paid");
     };
 
     it("where the buffer's cap has room for no more", async () => {
@@ -143,7 +143,7 @@ describe("AuctionHouse.absorb", () => {
       await expect(house.absorb(collateral, borrower))
         .to.emit(vault, "WrittenOff")
         .withArgs(collateral, borrower, usdc(1_900), usdc(1_900), 0, usdc(1_900), 0)
-        .and.not.to.emit(vault, "BountyPaid");
+        .and.not.to.emit(vault, "Paid");
       expect(await position()).to.deep.equal({ collateral: 0n, debt: 0n });
       expect((await buffer.inventory(collateral)).amount).to.equal(weth(10));
       expect(cash - (await buffer.cash())).to.equal(usdc(15_900));
@@ -191,7 +191,7 @@ describe("AuctionHouse.absorb", () => {
         const transaction = await house.absorb(collateral, borrower);
         await expect(transaction).to.emit(house, "Absorbed");
         await expect(transaction).not.to.emit(vault, "WrittenOff");
-        const [event] = await vault.queryFilter(vault.filters.BountyPaid, transaction.blockNumber ?? undefined);
+        const [event] = await vault.queryFilter(vault.filters.Paid, transaction.blockNumber ?? undefined);
         const held = before.collateral - event!.args.amount;
         expect(ltvWad(held, before.debt, priceE36(price))).to.be.lt(WAD);
         const after = await position();

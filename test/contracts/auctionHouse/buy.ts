@@ -496,8 +496,8 @@ describe("AuctionHouse.buy", () => {
         [vault, v.encodeFunctionData("borrow", [market, 1n, self, self])],
         [vault, v.encodeFunctionData("repay", [market, 1n, borrower.address])],
         [vault, v.encodeFunctionData("accrueInterest")],
-        [vault, v.encodeFunctionData("settle", [market, [], 1n, self, self, "0x"])],
-        [vault, v.encodeFunctionData("payBounty", [market, borrower.address, 1n, self])],
+        [vault, v.encodeFunctionData("settle", [market, [], 1n, self, self, self, "0x"])],
+        [vault, v.encodeFunctionData("pay", [market, borrower.address, 1n, self])],
         [vault, v.encodeFunctionData("withdrawReserves", [1n, self])],
       ];
       for (const [target, data] of attempts) {

@@ -72,7 +72,7 @@ describe("AuctionHouse at its edges", () => {
 
     it("nobody is paid a bounty, buyers are refused while the buffer has room, and it takes all", async () => {
       const { house, vault, collateral, borrower, start, later, position } = await worthItsDebt();
-      await expect(start()).not.to.emit(vault, "BountyPaid");
+      await expect(start()).not.to.emit(vault, "Paid");
       await time.increaseTo(await later(1800));
       const { refusal, ltvWad } = await house.quote(collateral, borrower, weth(1));
       expect([refusal, ltvWad]).to.deep.equal([Refusal.Insolvent, WAD]);
@@ -205,11 +205,11 @@ describe("AuctionHouse at its edges", () => {
     it("a take-over pays none for an auction that runs, though its start paid none", async () => {
       const { house, vault, collateral, borrower, setPrice, start } = await opened();
       await setPrice(1500);
-      await expect(start()).not.to.emit(vault, "BountyPaid");
+      await expect(start()).not.to.emit(vault, "Paid");
       await setPrice(1740);
       const transaction = house.absorb(collateral, borrower);
       await expect(transaction).to.emit(house, "Absorbed");
-      await expect(transaction).not.to.emit(vault, "BountyPaid");
+      await expect(transaction).not.to.emit(vault, "Paid");
     });
 
     it("the next one is paid from maxAuctionDuration after the last on, to the second", async () => {
@@ -221,10 +221,10 @@ describe("AuctionHouse at its edges", () => {
       const again = bountyAt + BigInt(LANE.maxAuctionDuration);
       const snapshot: unknown = await ethers.provider.send("evm_snapshot", []);
       await time.setNextBlockTimestamp(again - 1n);
-      await expect(start()).not.to.emit(vault, "BountyPaid");
+      await expect(start()).not.to.emit(vault, "Paid");
       await ethers.provider.send("evm_revert", [snapshot]);
       await time.setNextBlockTimestamp(again);
-      await expect(start()).to.emit(vault, "BountyPaid");
+      await expect(start()).to.emit(vault, "Paid");
     });
 
     it("an auction is over for a position that borrowed in the block of its start", async () => {
@@ -299,7 +299,7 @@ describe("AuctionHouse at its edges", () => {
       await buffer.connect(underwriter).deposit(cost - (await buffer.cash()), underwriter);
       await setCap(taken);
       const transaction = house.connect(keeper).absorb(collateral, borrower);
-      await expect(transaction).to.emit(vault, "BountyPaid");
+      await expect(transaction).to.emit(vault, "Paid");
       await expect(transaction).to.emit(buffer, "TakenOver").withArgs(collateral, taken, cost);
       expect(await buffer.cash()).to.equal(0);
     });

@@ -19,7 +19,7 @@ describe("AuctionHouse.start", () => {
     await expect(start())
       .to.emit(house, "AuctionStarted")
       .withArgs(collateral, borrower, keeper, priceE36(1900), ltv, PREMIUM_MAX, bounty)
-      .and.to.emit(vault, "BountyPaid")
+      .and.to.emit(vault, "Paid")
       .withArgs(collateral, borrower, keeper, bounty);
 
     expect((await collateral.balanceOf(keeper)) - before).to.equal(bounty);

@@ -26,14 +26,14 @@ async function deployBuffering() {
   const takeOver = async (amount: bigint, cost: bigint): Promise<number> => {
     await buffer.connect(asHouse).takeOver(collateral, amount, cost);
     const at = await time.latest();
-    const fills = [{ owner: borrower, collateral: amount, repaid: cost }];
-    await vault.connect(asHouse).settle(collateral, fills, 0n, buffer, buffer, "0x");
+    const fills = [{ owner: borrower, collateral: amount, repaid: cost, pay: 0n }];
+    await vault.connect(asHouse).settle(collateral, fills, 0n, buffer, buffer, buffer, "0x");
     return at;
   };
   /** Pays the buffer a fee, which it has not collected yet. */
   const earnFee = async (fee: bigint): Promise<void> => {
     const payer = all.keeper;
-    await vault.connect(asHouse).settle(collateral, [], fee, payer, payer, "0x");
+    await vault.connect(asHouse).settle(collateral, [], fee, payer, payer, payer, "0x");
   };
   /** B1: cash and inventory are what the buffer holds, to the unit. */
   const expectBalanced = async (): Promise<void> => {

@@ -340,8 +340,8 @@ describe("LiquidityBuffer: sale of inventory", () => {
       await hostile.connect(borrower).approve(vault, weth(10));
       await vault.connect(borrower).supplyCollateral(hostile, weth(10), borrower);
       await buffer.connect(asHouse).takeOver(hostile, weth(1), 0n);
-      const fills = [{ owner: borrower, collateral: weth(1), repaid: 0n }];
-      await vault.connect(asHouse).settle(hostile, fills, 0n, buffer, buffer, "0x");
+      const fills = [{ owner: borrower, collateral: weth(1), repaid: 0n, pay: 0n }];
+      await vault.connect(asHouse).settle(hostile, fills, 0n, buffer, buffer, buffer, "0x");
       await time.increase(60);
       await hostile.setHook(buffer, buffer.interface.encodeFunctionData("deposit", [1n, keeper.address]));
       await expect(buffer.connect(keeper).buyInventory(hostile, 1n, 10n, keeper, "0x")).to.be.revertedWithCustomError(

@@ -16,12 +16,10 @@ describe("LiquidityBuffer: take-overs and losses", () => {
     expect(await buffer.inventory(collateral)).to.deep.equal([weth(10), at, at * WAD]);
     expect(await buffer.cash()).to.equal(usdc(180_600));
     expect(await buffer.capacity(collateral)).to.deep.equal([usdc(180_600), 10n ** 24n - weth(10)]);
-    const fills = [{ owner: borrower, collateral: weth(10), repaid: usdc(19_400) }];
-    await expect(vault.connect(asHouse).settle(collateral, fills, 0n, buffer, buffer, "0x")).to.changeTokenBalances(
-      loan,
-      [vault, buffer],
-      [usdc(19_400), -usdc(19_400)],
-    );
+    const fills = [{ owner: borrower, collateral: weth(10), repaid: usdc(19_400), pay: 0n }];
+    await expect(
+      vault.connect(asHouse).settle(collateral, fills, 0n, buffer, buffer, buffer, "0x"),
+    ).to.changeTokenBalances(loan, [vault, buffer], [usdc(19_400), -usdc(19_400)]);
     await expectBalanced();
   });
 

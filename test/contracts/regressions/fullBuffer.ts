@@ -12,7 +12,7 @@ describe("regression: a buffer that is full for the lane is full for take-overs"
       .to.be.revertedWithCustomError(house, "BufferFull")
       .withArgs(collateral);
     expect((await buffer.inventory(collateral)).amount).to.equal(0);
-    await expect(start()).to.emit(vault, "BountyPaid");
+    await expect(start()).to.emit(vault, "Paid");
   });
 
   it("and the lane sells what is insolvent, so that one of the two always will", async () => {
