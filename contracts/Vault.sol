@@ -239,6 +239,7 @@ contract Vault is IVault, ERC4626, ERC20Permit, AccessManaged, Multicall, Reentr
         (uint256 cash, uint256 allShares) = (_idle, _debtShares);
         _requireCash(assets, cash);
         unchecked {
+            // the cash bounds the assets, and with them the debt shares
             _setCash(cash - assets, allShares + debtShares);
         }
         _addDebt(collateral, owner, index, debtShares);
@@ -306,7 +307,7 @@ contract Vault is IVault, ERC4626, ERC20Permit, AccessManaged, Multicall, Reentr
 
     /// @inheritdoc IERC20Permit
     /// @dev A permit that was used already passes without effect while the allowance is what it says, so that submitting it
-    /// first can't make a `multicall` fail. The signature is checked all the same: success proves the owner's consent.
+    /// first can't make a `multicall` fail. It still needs the owner's signature: garbage passes for nobody.
     function permit(
         address owner,
         address spender,
