@@ -1,8 +1,8 @@
-import { loadFixture, setCode, time } from "@nomicfoundation/hardhat-network-helpers";
+import { impersonateAccount, loadFixture, setBalance, setCode, time } from "@nomicfoundation/hardhat-network-helpers";
 import type { AddressLike } from "ethers";
 import { ethers } from "hardhat";
 
-import type { AuctionHouse, IAuctionHouse, ILiquidityBuffer, IVault } from "../../typechain-types";
+import type { AuctionHouse, IAuctionHouse, ILiquidityBuffer, IVault, Vault } from "../../typechain-types";
 
 export const WAD = 10n ** 18n;
 export const HOUR = 3600n;
@@ -71,6 +71,19 @@ export async function deployHouse(vault: AddressLike, authority: AddressLike): P
   const settings = await ethers.deployContract("LaneSettings");
   const libraries = { LaneSettings: await settings.getAddress() };
   return ethers.deployContract("AuctionHouse", [vault, authority], { libraries });
+}
+
+/** A contract as a signer. */
+export async function signerOf(contract: AddressLike) {
+  const address = await ethers.resolveAddress(contract);
+  await impersonateAccount(address);
+  await setBalance(address, WAD);
+  return ethers.getSigner(address);
+}
+
+/** Sets what the lane of a market lets it owe, as the auction house does. */
+export async function setLaneCeiling(vault: Vault, collateral: AddressLike, assets: bigint): Promise<void> {
+  await vault.connect(await signerOf(await vault.auctionHouse())).setLaneCeiling(collateral, assets);
 }
 
 /**

@@ -5,7 +5,7 @@ import { Vault__factory } from "../../typechain-types";
 import { deployTo, TEST_ACCOUNTS } from "../../scripts/deployTo";
 import { SpillwayError } from "../../scripts/errors";
 import { startAnvil } from "../../scripts/replay/chain/anvil";
-import { abi, Chain } from "../../scripts/replay/chain/chain";
+import { abi, NodeChain } from "../../scripts/replay/chain/chain";
 
 /** Some time later than any on which these tests run, so that the blocks are the same whenever they do. */
 const START = 4_000_000_000;
@@ -22,7 +22,7 @@ async function deployOnFreshChain() {
   try {
     await anvil.rpc.call("evm_mine", START);
     const addresses = await deployTo(anvil.url, hardhat);
-    const chain = new Chain(anvil.rpc);
+    const chain = new NodeChain(anvil.rpc);
     await chain.start();
     const read = async (contract: string, name: string, ...args: unknown[]): Promise<readonly unknown[]> =>
       chain.read(addresses[contract] ?? "", reads, name, args);

@@ -99,7 +99,7 @@ abstract contract Actions is Checks {
         uint256 rounding = 2 + (2 * index) / 1e27;
         uint256 room = Math.zeroFloorSub(Math.fullMulDiv(_value(collateral, _price(k)), ltvWad, WAD), debt);
         uint256 marketDebt = Math.fullMulDivUp(m.debtShares, index, 1e27);
-        room = Math.min(room, Math.zeroFloorSub(m.debtCeiling, marketDebt));
+        room = Math.min(room, Math.zeroFloorSub(m.ceiling, marketDebt));
         room = Math.min(Math.zeroFloorSub(room, rounding), vault.idle());
         return debt + room < m.minDebt ? 0 : room;
     }
@@ -370,8 +370,8 @@ abstract contract Actions is Checks {
         calls[7] = abi.encodeCall(vault.repay, (c, one, owners[0]));
         calls[8] = abi.encodeCall(vault.repayShares, (c, one, owners[0]));
         calls[9] = abi.encodeCall(vault.accrueInterest, ());
-        calls[10] = abi.encodeCall(vault.settle, (c, new IVault.Fill[](0), 0, who, who, ""));
-        calls[11] = abi.encodeCall(vault.payBounty, (c, owners[0], 1, who));
+        calls[10] = abi.encodeCall(vault.settle, (c, new IVault.Fill[](0), 0, who, who, who, ""));
+        calls[11] = abi.encodeCall(vault.pay, (c, owners[0], 1, who));
         calls[12] = abi.encodeCall(vault.collectBufferFees, ());
         calls[13] = abi.encodeCall(vault.withdrawReserves, (1, who));
     }

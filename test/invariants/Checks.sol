@@ -257,7 +257,7 @@ abstract contract Checks is World {
             else return;
             (uint256 k, uint256 i) = _marketAndOwner(log);
             _requireUnhealthy(k, i, before.positions[i].ltvWad);
-        } else if (log.emitter == address(vault) && topic == IVault.BountyPaid.selector) {
+        } else if (log.emitter == address(vault) && topic == IVault.Paid.selector) {
             (uint256 k, uint256 i) = _marketAndOwner(log);
             PositionLook memory p = before.positions[i];
             uint256 amount = abi.decode(log.data, (uint256));

@@ -58,9 +58,9 @@ contract FaultyHouse is Faulty {
         uint256 cost = Math.fullMulDivUp(amount * _multipleWad, priceE36, 1e54);
         uint256 repaid = Math.fullMulDiv(cost, _repaidWad, 1e18);
         IVault.Fill[] memory fills = new IVault.Fill[](1);
-        fills[0] = IVault.Fill(owner, amount, repaid);
+        fills[0] = IVault.Fill(owner, amount, repaid, 0);
         emit IAuctionHouse.Bought(collateral, owner, msg.sender, amount, cost, repaid, priceE36, _multipleWad);
-        _vault.settle(collateral, fills, cost - repaid, msg.sender, receiver, "");
+        _vault.settle(collateral, fills, cost - repaid, msg.sender, receiver, msg.sender, "");
         return (amount, cost);
     }
 }
@@ -152,9 +152,9 @@ contract BrokenHandler is Actions(false) {
     /// @dev A call of the keeper's in which the vault is told to settle a sale of 1 unit of a position.
     function sellOf(uint256 k, uint256 i) external timed checked(keeper, k) {
         IVault.Fill[] memory fills = new IVault.Fill[](1);
-        fills[0] = IVault.Fill(owners[i], 1, 0);
+        fills[0] = IVault.Fill(owners[i], 1, 0, 0);
         vm.prank(address(house));
-        vault.settle(_collateral(k), fills, 0, keeper, keeper, "");
+        vault.settle(_collateral(k), fills, 0, keeper, keeper, keeper, "");
     }
 
     function claimNow(uint256 shares) external timed {

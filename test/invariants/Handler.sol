@@ -76,9 +76,9 @@ contract Handler is Actions {
         if (debt == 0) return;
         uint256 minDebt = vault.market(_collateral(k)).minDebt;
         uint256 assets = bound(part, 1, debt);
-        // a rest under the minimum is refused
-        if (debt - assets < minDebt + 2) {
-            if (assets < debt && debt - assets + 2 < minDebt) {
+        // of a debt above the minimum no more is taken than leaves that; of one at or under it a part is refused
+        if (debt <= minDebt) {
+            if (debt - assets + 2 < minDebt && assets < debt) {
                 bytes memory data = abi.encodeCall(vault.repay, (_collateral(k), assets, owners[i]));
                 _refused(keeper, address(vault), data, IVault.DebtTooSmall.selector);
             }
@@ -333,7 +333,7 @@ contract Handler is Actions {
 
     function _ceilingIsFar(uint256 k, uint256 assets) internal view returns (bool) {
         IVault.Market memory m = vault.market(_collateral(k));
-        return Math.fullMulDivUp(m.debtShares, vault.indexE27(), 1e27) + 2 * assets + one < m.debtCeiling;
+        return Math.fullMulDivUp(m.debtShares, vault.indexE27(), 1e27) + 2 * assets + one < m.ceiling;
     }
 
     /// @dev Zero where it is not refused.
@@ -401,7 +401,7 @@ contract Handler is Actions {
         (address c, address owner, address h) = (_collateral(k), owners[i], address(house));
         IVault.Market memory m = vault.market(c);
         uint256 assets = Math.max(m.minDebt, 1);
-        bool room = Math.fullMulDivUp(m.debtShares, vault.indexE27(), 1e27) + assets + one < m.debtCeiling;
+        bool room = Math.fullMulDivUp(m.debtShares, vault.indexE27(), 1e27) + assets + one < m.ceiling;
         if (!vault.borrowPaused() && assets <= vault.idle() && room) {
             _refused(owner, address(vault), abi.encodeCall(vault.borrow, (c, assets, owner, owner)), named);
         }
@@ -454,10 +454,10 @@ contract Handler is Actions {
         _refused(who, v, abi.encodeCall(vault.withdrawReserves, (0, who)), unauthorized);
         _refused(who, v, abi.encodeCall(vault.setAuthority, (who)), unauthorized);
         IVault.Fill[] memory fills = new IVault.Fill[](1);
-        fills[0] = IVault.Fill(owners[0], 1, 0);
-        bytes memory data = abi.encodeCall(vault.settle, (_collateral(0), fills, 0, who, who, ""));
+        fills[0] = IVault.Fill(owners[0], 1, 0, 0);
+        bytes memory data = abi.encodeCall(vault.settle, (_collateral(0), fills, 0, who, who, who, ""));
         _refused(who, v, data, IVault.NotAllowed.selector);
-        data = abi.encodeCall(vault.payBounty, (_collateral(0), owners[0], 1, who));
+        data = abi.encodeCall(vault.pay, (_collateral(0), owners[0], 1, who));
         _refused(who, v, data, IVault.NotAllowed.selector);
         _refused(who, v, abi.encodeCall(vault.collectBufferFees, ()), IVault.NotAllowed.selector);
         data = abi.encodeCall(house.setLane, (_collateral(0), _standardLane(0)));

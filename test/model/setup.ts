@@ -126,6 +126,7 @@ export async function readWorld(c: Contracts): Promise<World> {
       maxLtvBps: BigInt(MARKET.maxLtvBps),
       lltvBps: BigInt(MARKET.lltvBps),
       debtCeiling: MARKET.debtCeiling,
+      laneCeiling: (await c.vault.market(token)).laneCeiling,
       minDebt: MARKET.minDebt,
       debtShares: 0n,
       positions: {},

@@ -27,6 +27,7 @@ export interface Market {
   maxLtvBps: bigint;
   lltvBps: bigint;
   debtCeiling: bigint;
+  laneCeiling: bigint;
   minDebt: bigint;
   debtShares: bigint;
   positions: Record<string, Position>;
@@ -60,6 +61,7 @@ export interface Fill {
   owner: string;
   collateral: bigint;
   repaid: bigint;
+  pay: bigint;
 }
 
 const VIRTUAL_SHARES = 1000n;
@@ -243,7 +245,8 @@ export class VaultModel {
     const debt = mulUp(position.debtShares, index, RAY);
     if (debt < market.minDebt) refuse("DebtTooSmall", debt, market.minDebt);
     const owed = mulUp(market.debtShares, index, RAY);
-    if (owed > market.debtCeiling) refuse("DebtCeilingExceeded", owed, market.debtCeiling);
+    const ceiling = min(market.debtCeiling, market.laneCeiling);
+    if (owed > ceiling) refuse("DebtCeilingExceeded", owed, ceiling);
     this.requireMaxLtv(collateral, position.collateral, debt);
 
     this.state.idle -= assets;
@@ -257,16 +260,14 @@ export class VaultModel {
     const held = this.position(collateral, owner).debtShares;
     const debt = mulUp(held, index, RAY);
     const [repaid, shares] = assets < debt ? [assets, mulDown(assets, RAY, index)] : [debt, held];
-    this.payDown(caller, collateral, owner, repaid, shares);
-    return [repaid, shares];
+    return this.payDown(caller, collateral, owner, repaid, shares);
   }
 
   repayShares(caller: string, collateral: string, shares: bigint, owner: string): bigint {
     if (shares === 0n) refuse("ZeroAmount");
     const index = this.accrue();
     const removed = min(shares, this.position(collateral, owner).debtShares);
-    const repaid = mulUp(removed, index, RAY);
-    this.payDown(caller, collateral, owner, repaid, removed);
+    const [repaid] = this.payDown(caller, collateral, owner, mulUp(removed, index, RAY), removed);
     return repaid;
   }
 
@@ -277,14 +278,21 @@ export class VaultModel {
   // ------------------------------------------------------------------------- auction house, buffer, governance
 
   /** Each position's debt after its fill. */
-  settle(collateral: string, fills: readonly Fill[], fee: bigint, payer: string, receiver: string): bigint[] {
+  settle(
+    collateral: string,
+    fills: readonly Fill[],
+    fee: bigint,
+    payer: string,
+    receiver: string,
+    payReceiver: string,
+  ): bigint[] {
     const { loan, vault } = this.world.at;
     const index = this.accrue();
     const market = this.market(collateral);
-    const debts = fills.map(({ owner, collateral: amount, repaid }) => {
+    const debts = fills.map(({ owner, collateral: amount, repaid, pay }) => {
       const position = this.own(market, owner);
       const debt = mulUp(position.debtShares, index, RAY);
-      this.takeCollateral(collateral, owner, amount);
+      this.takeCollateral(collateral, owner, amount + pay);
       this.addDebt(market, position, repaid < debt ? -mulDown(repaid, RAY, index) : -position.debtShares);
       return mulUp(position.debtShares, index, RAY);
     });
@@ -293,12 +301,14 @@ export class VaultModel {
     this.state.idle += cost;
     this.state.bufferFees += fee;
     for (const { owner } of fills) this.writeOffUncovered(market, this.own(market, owner));
+    const pay = fills.reduce((sum, fill) => sum + fill.pay, 0n);
     this.world.transfer(collateral, vault, receiver, amount);
+    this.world.transfer(collateral, vault, payReceiver, pay);
     this.world.transfer(loan, payer, vault, cost);
     return debts;
   }
 
-  payBounty(collateral: string, owner: string, amount: bigint, receiver: string): void {
+  pay(collateral: string, owner: string, amount: bigint, receiver: string): void {
     this.takeCollateral(collateral, owner, amount);
     this.world.transfer(collateral, this.world.at.vault, receiver, amount);
   }
@@ -395,15 +405,34 @@ export class VaultModel {
     this.state.debtShares += shares;
   }
 
-  private payDown(caller: string, collateral: string, owner: string, assets: bigint, shares: bigint): void {
+  /** What was taken: less than was given where that would leave less than the least debt. */
+  private payDown(
+    caller: string,
+    collateral: string,
+    owner: string,
+    assets: bigint,
+    shares: bigint,
+  ): [assets: bigint, shares: bigint] {
     const market = this.market(collateral);
     const position = this.own(market, owner);
     if (position.debtShares === 0n) refuse("NoDebt");
-    this.addDebt(market, position, -shares);
-    const rest = mulUp(position.debtShares, this.state.index, RAY);
-    if (rest !== 0n && rest < market.minDebt) refuse("DebtTooSmall", rest, market.minDebt);
-    this.state.idle += assets;
-    this.world.transfer(this.world.at.loan, caller, this.world.at.vault, assets);
+    const { index } = this.state;
+    const owes = (kept: bigint): bigint => mulUp(kept, index, RAY);
+    let [taken, removed] = [assets, shares];
+    const rest = owes(position.debtShares - shares);
+    if (rest !== 0n && rest < market.minDebt) {
+      // by search, apart from the contract's formula
+      let kept = mulDown(market.minDebt, RAY, index);
+      while (kept > 0n && owes(kept - 1n) >= market.minDebt) kept -= 1n;
+      while (owes(kept) < market.minDebt) kept += 1n;
+      if (kept >= position.debtShares) refuse("DebtTooSmall", rest, market.minDebt);
+      removed = position.debtShares - kept;
+      taken = owes(removed);
+    }
+    this.addDebt(market, position, -removed);
+    this.state.idle += taken;
+    this.world.transfer(this.world.at.loan, caller, this.world.at.vault, taken);
+    return [taken, removed];
   }
 
   private writeOffUncovered(market: Market, position: Position): void {

@@ -2,7 +2,7 @@ import type { Interface } from "ethers";
 
 import { REFUSALS } from "./auctionHouse";
 import { SALE_REFUSALS } from "./buffer";
-import { MAX_UINT256 } from "./math";
+import { MAX_UINT256, min } from "./math";
 import { node, type Contracts, type Models } from "./setup";
 import { Refused, outcome } from "./world";
 
@@ -83,8 +83,9 @@ function viewsOf(c: Contracts, m: Models): View[] {
   for (const { token } of c.markets) {
     const at = token.target as string;
     add(c.vault, "market", [at], () => {
-      const { maxLtvBps, lltvBps, debtCeiling, minDebt, debtShares } = vault.market(at);
-      return [lltvBps, minDebt, debtCeiling, debtShares, maxLtvBps];
+      const { maxLtvBps, lltvBps, debtCeiling, laneCeiling, minDebt, debtShares } = vault.market(at);
+      const ceiling = min(debtCeiling, laneCeiling);
+      return [lltvBps, minDebt, ceiling, debtShares, maxLtvBps, debtCeiling, laneCeiling];
     });
     add(c.house, "lane", [at], () => {
       const l = house.lane(at);

@@ -3,7 +3,7 @@ import { expect } from "chai";
 import { MaxUint256, parseEther } from "ethers";
 import { ethers } from "hardhat";
 
-import { LANE, MARKET } from "../fixture";
+import { LANE, MARKET, setLaneCeiling } from "../fixture";
 import { deployToken } from "../uniswap";
 import { USDC, WETH, deployAuctions, deployInventory, deployMarket, priceE36 } from "./fixture";
 
@@ -159,6 +159,7 @@ describe("Lens", () => {
     await wbtc.mint(borrowers[0]!, 10n ** 8n);
     await wbtc.connect(borrowers[0]).approve(vault, MaxUint256);
     await vault.connect(borrowers[0]).supplyCollateral(wbtc, 10n ** 8n, borrowers[0]!);
+    await setLaneCeiling(vault, wbtc, MaxUint256);
     await vault.connect(borrowers[0]).borrow(wbtc, 30_000n * USDC, borrowers[0]!, borrowers[0]!);
 
     const [, markets] = await lens.overview();
