@@ -4,7 +4,7 @@ import { MaxUint256, ZeroAddress, parseEther, parseUnits } from "ethers";
 import { ethers } from "hardhat";
 
 import { type MockERC20 } from "../../../typechain-types";
-import { INVENTORY, LANE, MARKET } from "../fixture";
+import { INVENTORY, LANE, MARKET, PAY, deployHouse } from "../fixture";
 import { MAX_TICK, MIN_TICK, deployVenue } from "../uniswap";
 
 export const WETH = parseEther("1");
@@ -45,7 +45,7 @@ export async function deployMarket(tokenKind: string) {
   const rates = [parseEther("0.9"), parseEther("0.01"), parseEther("0.05"), parseEther("0.8")] as const;
   const rateModel = await ethers.deployContract("KinkedRateModel", [...rates]);
   const vault = await ethers.deployContract("Vault", [usdc, "Spillway USDC", "spUSDC", rateModel, authority]);
-  const house = await ethers.deployContract("AuctionHouse", [vault, authority]);
+  const house = await deployHouse(vault, authority);
   const buffer = await ethers.deployContract("LiquidityBuffer", [house, "Buffer", "bufUSDC", DAY, authority]);
   await vault.link(house, buffer);
   await vault.setInterestShares(1000, 500);
@@ -55,6 +55,7 @@ export async function deployMarket(tokenKind: string) {
   const depthOracle = await ethers.deployContract("UniswapV3Depth", [venue.pool, weth, usdc, 1800]);
   await vault.setMarket(weth, { ...MARKET, oracle, borrowOracle: oracle });
   await house.setLane(weth, { ...LANE, depthOracle, guard });
+  await house.setPay({ ...PAY, nativeOracle: oracle, wrappedNative: weth });
   // a sale whatever the average says
   await buffer.setInventoryParameters(weth, { ...INVENTORY, emaToleranceBps: 10_000 });
 
@@ -69,7 +70,7 @@ export async function deployMarket(tokenKind: string) {
     await vault.connect(borrower).supplyCollateral(weth, 10n * WETH, borrower);
     await vault.connect(borrower).borrow(weth, 20_000n * USDC, borrower, borrower);
   }
-  await time.increase(3600); // the lane fills
+  await time.increase(3600);
 
   const liquidator = await ethers.deployContract("FlashLiquidator", [house]);
   const lens = await ethers.deployContract("Lens", [house]);
@@ -77,15 +78,17 @@ export async function deployMarket(tokenKind: string) {
   return { ...contracts, venue, weth, usdc, admin, trader, lender, keeper, receiver, borrowers };
 }
 
-/** The market after the oracle has fallen to 2,350, at which all three are at 85 %, and their auctions have started. */
-export async function deployAuctions(tokenKind: string) {
+/** The market after the oracle has fallen to 2,350, at which all three are at 85 %, and five minutes of an open lane. */
+export async function deployOpenLane(tokenKind: string) {
   const market = await deployMarket(tokenKind);
   await market.oracle.setPrice(priceE36(2350n));
-  for (const borrower of market.borrowers) await market.house.start(market.weth, borrower);
+  await market.house.open(market.weth, market.borrowers[0] ?? ZeroAddress, market.keeper);
+  await time.increase(300);
+  await mine();
   return market;
 }
 
-/** The market after one position was taken over by the buffer; the other two were repaid in part. */
+/** The market after one position was absorbed by the buffer; the other two were repaid in part. */
 export async function deployInventory(tokenKind: string) {
   const market = await deployMarket(tokenKind);
   const { usdc, vault, weth, oracle, house, borrowers } = market;
@@ -94,7 +97,7 @@ export async function deployInventory(tokenKind: string) {
     await vault.connect(borrower).repay(weth, 10_000n * USDC, borrower);
   }
   await oracle.setPrice(priceE36(2150n));
-  await house.absorb(weth, borrowers[0] ?? ZeroAddress);
+  await house.absorb(weth, borrowers[0] ?? ZeroAddress, market.keeper);
   await time.increase(900); // the sale lets some out
   await mine();
   return market;
