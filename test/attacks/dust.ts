@@ -23,7 +23,7 @@ describe("attacks: dust against a write-off", () => {
 
   it("and ahead of a buy, which takes all that there is", async () => {
     const all = await opened();
-    const { vault, house, collateral, borrower, other, setPrice, setCap, openLane, buy } = all;
+    const { vault, collateral, borrower, other, setPrice, setCap, openLane, buy } = all;
     await setPrice(1400);
     await setCap(0n);
     await openLane();

@@ -1,6 +1,5 @@
 import { mine } from "@nomicfoundation/hardhat-network-helpers";
 import { expect } from "chai";
-import { ethers } from "hardhat";
 
 import { HOUR, INVENTORY, LANE, WAD, priceE36, time, usdc, weth } from "../contracts/fixture";
 import { deployOpenLane } from "../contracts/periphery/fixture";

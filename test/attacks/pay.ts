@@ -3,7 +3,7 @@ import { expect } from "chai";
 import { type ContractTransactionResponse } from "ethers";
 import { ethers } from "hardhat";
 
-import { MARKET, PAY, priceE36, signerOf, time, usdc, weth } from "../contracts/fixture";
+import { INVENTORY, MARKET, PAY, priceE36, signerOf, time, usdc, weth } from "../contracts/fixture";
 import { real } from "../gas/world";
 import { Ledger } from "./ledger";
 import { ALL, CLOSES_AFTER, bps, later, opened, setBaseFee } from "./setup";
@@ -64,18 +64,20 @@ const SEQUENCES: Record<string, (all: World, baseFee: bigint) => Promise<bigint>
     return burn(baseFee, async (fees) => house.connect(keeper).multicall(calls, fees));
   },
   "opens and absorbs in one transaction": async ({ house, collateral, keeper, receiver, owners }, baseFee) => {
-    const call = (name: "open" | "absorb", owner: string) =>
-      house.interface.encodeFunctionData(name as "open", [collateral.target as string, owner, receiver.address]);
-    const calls = [call("open", owners[0] ?? ""), ...owners.slice(1).map((owner) => call("absorb", owner))];
+    const token = collateral.target as string;
+    const calls = owners.map((owner, i) =>
+      i === 0
+        ? house.interface.encodeFunctionData("open", [token, owner, receiver.address])
+        : house.interface.encodeFunctionData("absorb", [token, owner, receiver.address]),
+    );
     return burn(baseFee, async (fees) => house.connect(keeper).multicall(calls, fees));
   },
   "absorbs a part at a time, as room drips in": async (all, baseFee) => {
     const { house, buffer, collateral, keeper, receiver, owners } = all;
-    const parameters = (await buffer.inventoryParameters(collateral)).toObject();
     let cost = 0n;
     for (let i = 0; i < 6; ++i) {
       const { amount } = await buffer.inventory(collateral);
-      await buffer.setInventoryParameters(collateral, { ...parameters, cap: amount + weth(1) });
+      await buffer.setInventoryParameters(collateral, { ...INVENTORY, cap: amount + weth(1) });
       cost += await burn(baseFee, async (fees) =>
         house.connect(keeper).absorb(collateral, owners[0] ?? "", receiver, fees),
       );
