@@ -63,6 +63,24 @@ describe("attacks: choosing the moment of one's fulfilment", () => {
     await expect(buffer.connect(other).fulfil(other, other)).to.be.revertedWithCustomError(buffer, "NoRequest");
   });
 
+  it("stays one's own where it is too small to pay for the gas: a known limit, at that gas and the haircut", async () => {
+    const all = await loadFixture(real);
+    const { house, buffer, collateral, oracle, keeper, lender, trade } = all;
+    await house.setPay({ ...PAY, nativeOracle: oracle, wrappedNative: collateral });
+    await buffer.connect(lender).requestRedeem(usdc(1000) * SHARES, lender, lender);
+    await time.increase(DAY);
+    await house.observe(collateral);
+    await trade(150);
+    await time.increase(60);
+    const baseFee = 20n * GWEI;
+    await setBaseFee(baseFee);
+    const fees = { maxFeePerGas: baseFee, maxPriorityFeePerGas: 0n, gasLimit: 1_000_000 };
+    const receipt = await (await buffer.connect(keeper).fulfil(lender, keeper, fees)).wait();
+    const [fulfilled] = await buffer.queryFilter(buffer.filters.RedeemFulfilled);
+    const cost = (receipt!.gasUsed * baseFee * (await oracle.price())) / 10n ** 36n;
+    expect(fulfilled!.args.pay).to.be.gt(0n).and.lt(cost);
+  });
+
   it("once the fall is on chain, not in its block, nor before the price is at its average again", async () => {
     const { buffer, house, collateral, oracle, other, fulfil, setPrice } = await ready();
     const options = { gasLimit: 2_000_000 };
