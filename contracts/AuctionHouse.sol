@@ -102,6 +102,9 @@ contract AuctionHouse is IAuctionHouse, AccessManaged, Multicall, ReentrancyGuar
     mapping(address collateral => Lane) internal _lane;
     mapping(address collateral => mapping(address owner => Ratchet)) internal _ratchet;
 
+    /// @dev Whether this transaction has absorbed a position and is paid for it.
+    bool internal transient _absorbed;
+
     constructor(IVault vault_, address authority_) AccessManaged(authority_) {
         if (address(vault_) == address(0) || authority_ == address(0)) revert ZeroAddress();
         vault = vault_;
@@ -350,7 +353,8 @@ contract AuctionHouse is IAuctionHouse, AccessManaged, Multicall, ReentrancyGuar
     ) internal returns (AbsorbRefusal refusal) {
         refusal = _absorbRefusal(a, r, state);
         if (refusal != AbsorbRefusal.None) return refusal;
-        uint256 gasUnits = a.count == 0 ? KeeperPay.ABSORB_GAS : KeeperPay.ABSORB_MORE_GAS;
+        // once a transaction: many calls of one position each are no dearer than one call of many
+        uint256 gasUnits = _absorbed ? KeeperPay.ABSORB_MORE_GAS : KeeperPay.ABSORB_GAS;
         uint256 pay = _payFor(gasUnits, r.collateral, a.priceE36, state.collateral, state.debt);
         // sized as the full pay leaves it; a part of it is paid for its part
         state.collateral -= pay;
@@ -358,6 +362,7 @@ contract AuctionHouse is IAuctionHouse, AccessManaged, Multicall, ReentrancyGuar
         // a unit of collateral is worth more than what is left
         if (fill.collateral == 0) return AbsorbRefusal.BufferFull;
         (fill.owner, fill.pay) = (owner, Math.fullMulDiv(pay, fill.collateral, wanted));
+        _absorbed = true;
         state.collateral += pay - fill.pay;
 
         a.fills[a.count++] = fill;

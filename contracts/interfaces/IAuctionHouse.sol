@@ -334,8 +334,8 @@ interface IAuctionHouse {
 
     /// @notice Transfers enough collateral and debt to the buffer to restore the target LTV, or the whole position if it
     /// is insolvent or would fall below `minDebt`; as far as the buffer has cash and room. Pays the keeper out of the
-    /// position's collateral, for a part in proportion. While the guard says diverged the buffer pays by the lower of the
-    /// oracle's and the market's `borrowOracle`'s price.
+    /// position's collateral, for a part in proportion; each further position in a transaction pays for less gas. While the
+    /// guard says diverged the buffer pays by the lower of the oracle's and the market's `borrowOracle`'s price.
     /// @param collateral The market.
     /// @param owner Whose position.
     /// @param receiver Who gets the pay.

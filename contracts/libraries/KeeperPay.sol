@@ -10,7 +10,7 @@ import { BPS, PRICE_SCALE } from "./Units.sol";
 library KeeperPay {
     uint256 internal constant OPEN_GAS = 190_000;
     uint256 internal constant ABSORB_GAS = 250_000;
-    /// @dev Each further position of `absorbMany`.
+    /// @dev Each further position in a transaction.
     uint256 internal constant ABSORB_MORE_GAS = 30_000;
     uint256 internal constant FULFIL_GAS = 270_000;
 

@@ -26,7 +26,7 @@ async function big() {
   await time.increase(3600);
   await house.sync(weth);
   await oracle.setPrice(priceE36(2350));
-  await house.start(weth, owner);
+  await house.open(weth, owner, lender);
   await time.increase(1200);
   const ledger = new Ledger({ vault, house, buffer, loan: usdc, collateral: weth }, priceE36(2350));
   /** What a buyer gains who takes all that there is, now. */
@@ -69,14 +69,14 @@ describe("attacks: liquidity that comes and goes, on a real Uniswap v3 pool", ()
       await time.increase(hours * 3600 - 1);
       await house.sync(weth);
       doubled *= 2n ** BigInt(hours);
-      // the fixture's sync was twenty minutes before
+      // the fixture's lane was refreshed when it opened, twenty minutes before
       expect(await rate()).to.be.lte((doubled * 13n) / 10n);
     }
     expect(await rate()).to.be.gt(before * 8n);
   });
 
   it("pulled for a block, it slows the lane and stops neither it nor the buffer, and brings a borrower who waits nothing", async () => {
-    const { house, weth, venue, owner, rate, ledger, buyAll } = await loadFixture(big);
+    const { house, weth, venue, owner, lender, oracle, rate, ledger, buyAll } = await loadFixture(big);
     const before = await rate();
     await ledger.expectNoProfit([owner], [], async () => {
       await venue.removeLiquidity(1n, (LIQUIDITY * 99n) / 100n);
@@ -91,9 +91,10 @@ describe("attacks: liquidity that comes and goes, on a real Uniswap v3 pool", ()
       const { profit, others } = await buyAll();
       expect(profit).to.be.gt(0n);
       for (const change of others) expect(change).to.be.gte(-1n);
-      // what waits too long is taken over, whatever the pace
-      await time.increase(3600);
-      await expect(house.absorb(weth, owner)).to.emit(house, "Absorbed");
+      // what is urgent is absorbed, whatever the pace
+      await oracle.setPrice(priceE36(2100));
+      await expect(house.absorb(weth, owner, lender)).to.emit(house, "Absorbed");
+      await oracle.setPrice(priceE36(2350));
     });
     // and the pace comes back
     await time.increase(3600);
@@ -102,7 +103,7 @@ describe("attacks: liquidity that comes and goes, on a real Uniswap v3 pool", ()
   });
 
   it("pulled for good, with nothing left in the range, the lane goes on at its least pace", async () => {
-    const { house, weth, venue, owner, rate, depthOracle } = await loadFixture(big);
+    const { house, weth, venue, owner, lender, rate, depthOracle } = await loadFixture(big);
     await venue.removeLiquidity(1n, await venue.pool.liquidity());
     expect(await venue.pool.liquidity()).to.equal(0n);
     await time.increase(Number(WINDOW));
@@ -110,6 +111,8 @@ describe("attacks: liquidity that comes and goes, on a real Uniswap v3 pool", ()
     expect(await depthOracle.depth()).to.be.lt(WETH / 10n ** 6n);
     await house.sync(weth);
     expect(await rate()).to.equal(LANE.minRatePerHour);
+    await house.open(weth, owner, lender);
+    await time.increase(1200);
     const { refusal, available } = await house.quote(weth, owner, MaxUint256);
     expect([refusal, available > 0n]).to.deep.equal([0n, true]);
     expect(available).to.be.gte(((LANE.minRatePerHour as bigint) * 1200n * WAD) / 3600n / WAD);

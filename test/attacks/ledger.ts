@@ -22,7 +22,7 @@ export class Ledger {
     public fairPriceE36: bigint,
   ) {}
 
-  /** Tokens, shares at what they are backed by, and positions, each at zero where it owes more than it is worth. */
+  /** Tokens, shares at what they are backed by, claims, and positions, each at zero where it owes more than it is worth. */
   async wealth(...people: Addressable[]): Promise<bigint> {
     const { vault, buffer, loan, collateral } = this.protocol;
     const lent = (await vault.totalAssets()) + 1n;
@@ -32,10 +32,7 @@ export class Ledger {
     const underwrittenShares = (await buffer.totalSupply()) + VIRTUAL_SHARES;
     let sum = 0n;
     for (const who of people) {
-      const inBuffer =
-        (await buffer.balanceOf(who)) +
-        (await buffer.pendingRedeemRequest(0n, who)) +
-        (await buffer.claimableRedeemRequest(0n, who));
+      const inBuffer = (await buffer.balanceOf(who)) + (await buffer.pendingRedeemRequest(0n, who));
       const position = await vault.position(collateral, who);
       const equity = this.value(position.collateral) - (await vault.debtOf(collateral, who));
       sum +=
@@ -43,6 +40,7 @@ export class Ledger {
         this.value(await collateral.balanceOf(who)) +
         ((await vault.balanceOf(who)) * lent) / lentShares +
         (inBuffer * underwritten) / underwrittenShares +
+        (await buffer.claimable(who)).assets +
         (equity > 0n ? equity : 0n);
     }
     return sum;

@@ -1,30 +1,20 @@
 import { mine } from "@nomicfoundation/hardhat-network-helpers";
 import { expect } from "chai";
-import { ethers } from "hardhat";
 
-import { LANE, auctioned, opened } from "../contracts/auctionHouse/setup";
-import { COOLDOWN, buffering } from "../contracts/buffer/fixture";
-import { HOUR, INVENTORY, WAD, priceE36, time, usdc, weth } from "../contracts/fixture";
-import { deployAuctions } from "../contracts/periphery/fixture";
+import { HOUR, INVENTORY, LANE, WAD, priceE36, time, usdc, weth } from "../contracts/fixture";
+import { deployOpenLane } from "../contracts/periphery/fixture";
 import { Ledger } from "./ledger";
-
-const ALL = ethers.MaxUint256;
-/** By how much a feed may be off before it must say so: Chainlink's ETH / USD on mainnet. */
-const DEVIATION_BPS = 50n;
-const bps = (value: unknown): bigint => BigInt(value as number);
-/** What a lane of this rate can have let out and not sold: premium and discount together, over the slope. */
-const burst = (ratePerHour: bigint, rangeBps: bigint): bigint =>
-  (ratePerHour * rangeBps * WAD) / 10_000n / BigInt(LANE.slopeWad) / HOUR;
+import { ALL, DEVIATION_BPS, URGENT, bps, buffering, burst, later, leave, opened, selling } from "./setup";
 
 describe("attacks: sandwiching buy", () => {
   it("the one in front pays the lane's price; who comes second pays no more than allowed, and to the protocol", async () => {
-    const all = await auctioned(1850, weth(300), usdc(477_000));
-    const { house, collateral, borrower, other, keeper, lender, underwriter, later } = all;
+    const all = await selling(1850, weth(300), usdc(477_000));
+    const { house, collateral, borrower, other, keeper, lender, underwriter } = all;
     await time.increaseTo(await later(240)); // 4 % less 2 %: still at a premium
     const ledger = new Ledger(all, priceE36(1850));
     const quoted = await house.quote(collateral, borrower, weth(1));
     await ledger.expectNoProfit([other], [lender, underwriter], async () => {
-      await house.connect(other).buy(collateral, borrower, weth(39), ALL, other, "0x");
+      await house.connect(other).buy(collateral, borrower, weth(7), ALL, other, "0x");
       await expect(
         house.connect(keeper).buy(collateral, borrower, weth(1), quoted.cost, keeper, "0x"),
       ).to.be.revertedWithCustomError(house, "CostTooHigh");
@@ -32,9 +22,9 @@ describe("attacks: sandwiching buy", () => {
   });
 
   it("of a flash liquidation, on the real pool: it reverts under its least profit, and the sandwich pays the pool", async () => {
-    const market = await deployAuctions("MockERC20");
+    const market = await deployOpenLane("MockERC20");
     const { liquidator, venue, weth: token, usdc: loan, vault, house, buffer, borrowers, trader, keeper } = market;
-    await time.increase(1200);
+    await time.increase(900);
     await venue.sell(token, (await token.balanceOf(venue.pool)) / 8n); // near the oracle's price
     await mine();
     const orders = [{ owner: borrowers[0]!.address, maxCollateral: weth(1) }];
@@ -77,8 +67,8 @@ describe("attacks: front-running an oracle's update", () => {
   });
 
   it("buying ahead of a rise gains the deviation on what is bought, at most a lane's burst", async () => {
-    const all = await auctioned(1900, weth(300), usdc(477_000));
-    const { house, collateral, borrower, other, lender, underwriter, later } = all;
+    const all = await selling(1900, weth(300), usdc(477_000));
+    const { house, collateral, borrower, other, lender, underwriter } = all;
     // until its price is the oracle's: 4 % at 0.5 % a minute
     await time.increaseTo(await later(480));
     const fair = (priceE36(1900) * (10_000n + DEVIATION_BPS)) / 10_000n;
@@ -89,14 +79,14 @@ describe("attacks: front-running an oracle's update", () => {
     const [bought] = await house.queryFilter(house.filters.Bought);
     const { amount } = bought!.args;
     const { ratePerHour } = await house.lane(collateral);
-    expect(amount).to.be.lte(burst(ratePerHour, 1000n));
+    expect(amount).to.be.lte(burst(ratePerHour * URGENT, 1000n));
     expect(profit).to.be.lte((ledger.value(amount) * (DEVIATION_BPS + 1n)) / 10_000n);
     for (const change of others) expect(change).to.be.gte(-1n);
   });
 
-  it("handing one's collateral to the buffer ahead of a fall loses while the fall is less than the take-over's discount", async () => {
+  it("handing one's collateral to the buffer ahead of a fall loses while the fall is less than the absorption's discount", async () => {
     const all = await opened();
-    const { house, vault, collateral, borrower, lender, underwriter, setPrice } = all;
+    const { house, vault, collateral, borrower, keeper, lender, underwriter, setPrice } = all;
     await vault.connect(borrower).supplyCollateral(collateral, weth(90), borrower);
     await setPrice(2000);
     await vault.connect(borrower).borrow(collateral, usdc(144_000), borrower, borrower);
@@ -104,18 +94,18 @@ describe("attacks: front-running an oracle's update", () => {
     const fair = (priceE36(1755) * (10_000n - DEVIATION_BPS)) / 10_000n;
     const ledger = new Ledger(all, fair);
     await ledger.expectNoProfit([borrower], [lender, underwriter], async () => {
-      await house.absorb(collateral, borrower);
+      await house.absorb(collateral, borrower, keeper);
     });
   });
 
   it("and with hardly any equity gains its part of the fall, which is the underwriters' loss", async () => {
     const all = await opened(weth(100), usdc(159_000));
-    const { house, collateral, borrower, lender, underwriter, setPrice } = all;
+    const { house, collateral, borrower, keeper, lender, underwriter, setPrice } = all;
     await setPrice(1600); // 99.4 %: the discount is 0.3 %
     const fair = (priceE36(1600) * (10_000n - DEVIATION_BPS)) / 10_000n;
     const ledger = new Ledger(all, fair);
     const { profit, others } = await ledger.changes([borrower], [lender, underwriter], async () => {
-      await house.absorb(collateral, borrower);
+      await house.absorb(collateral, borrower, keeper);
     });
     const [absorbed] = await house.queryFilter(house.filters.Absorbed);
     const paidFor = (absorbed!.args.amount * priceE36(1600)) / 10n ** 36n;
@@ -127,8 +117,8 @@ describe("attacks: front-running an oracle's update", () => {
 
   it("buying inventory ahead of a rise gains the deviation and its discount of 1 %, on half a lane's burst", async () => {
     const all = await buffering();
-    const { buffer, house, collateral, other, lender, takeOver } = all;
-    await takeOver(weth(80), usdc(155_000));
+    const { buffer, house, collateral, other, lender, absorb } = all;
+    await absorb(weth(80), usdc(155_000));
     await time.increase(2n * HOUR);
     const fair = (priceE36(2000) * (10_000n + DEVIATION_BPS)) / 10_000n;
     const ledger = new Ledger(all, fair);
@@ -148,15 +138,25 @@ describe("attacks: front-running an oracle's update", () => {
 
   it("underwriting ahead of a rise that inventory will show loses to the haircut what the rise would bring", async () => {
     const all = await buffering();
-    const { buffer, house, loan, other, collateral, takeOver, setPrice } = all;
-    await takeOver(weth(80), usdc(155_000));
+    const { buffer, loan, other, absorb, setPrice } = all;
+    await absorb(weth(80), usdc(155_000));
     const before = await loan.balanceOf(other);
     await buffer.connect(other).deposit(usdc(200_000), other);
     await setPrice(2010);
-    await buffer.connect(other).requestRedeem(await buffer.balanceOf(other), other, other);
-    await time.increase(COOLDOWN);
-    await house.sync(collateral);
-    await buffer.connect(other).redeem(await buffer.maxRedeem(other), other, other);
+    await leave(all, other);
+    expect((await loan.balanceOf(other)) - before).to.be.lt(0n);
+  });
+
+  it("underwriting in the dip of a wick, while the average remembers, gains nothing of the way back", async () => {
+    const all = await buffering();
+    const { buffer, house, collateral, loan, other, absorb, setPrice } = all;
+    await absorb(weth(80), usdc(155_000));
+    await house.observe(collateral);
+    await setPrice(1800);
+    const before = await loan.balanceOf(other);
+    await buffer.connect(other).deposit(usdc(200_000), other);
+    await setPrice(2000);
+    await leave(all, other);
     expect((await loan.balanceOf(other)) - before).to.be.lt(0n);
   });
 });
@@ -165,14 +165,14 @@ describe("attacks: choosing when the lane looks at the price", () => {
   /** The lane is made to see `seen`, which the feed says for a moment, and nobody looks again for three hours. */
   const misled = async (seen: number) => {
     const all = await opened(weth(300), usdc(477_000));
-    const { house, collateral, borrower, other, lender, underwriter, setPrice, later } = all;
+    const { house, collateral, borrower, other, keeper, lender, underwriter, setPrice } = all;
     await setPrice(seen);
-    await house.connect(other).sync(collateral);
+    await house.connect(other).observe(collateral);
     await setPrice(2000);
     await time.increase(3n * HOUR);
     await setPrice(1900);
-    await house.connect(other).start(collateral, borrower);
-    const { premiumWad } = await house.auction(collateral, borrower);
+    await house.connect(other).open(collateral, borrower, keeper);
+    const { premiumWad } = await house.laneState(collateral);
     await time.setNextBlockTimestamp(await later(60));
     const ledger = new Ledger(all, priceE36(1900));
     const changes = await ledger.changes([other], [lender, underwriter], async () => {
@@ -188,61 +188,139 @@ describe("attacks: choosing when the lane looks at the price", () => {
     for (const change of others) expect(change).to.be.gte(-1n);
   });
 
-  it("at a wick up keeps underwriters in only until anybody looks again", async () => {
-    const { buffer, house, collateral, underwriter, setPrice } = await opened();
-    await buffer.connect(underwriter).requestRedeem(usdc(1000) * 1000n, underwriter, underwriter);
-    await time.increase(COOLDOWN - 3600);
-    await setPrice(2100);
-    await house.sync(collateral);
-    await setPrice(2000);
-    await time.increase(2n * HOUR);
-    expect(await buffer.maxRedeem(underwriter)).to.equal(0n);
-    await house.connect(underwriter).sync(collateral);
-    await time.increase(2n * HOUR);
-    expect(await buffer.maxRedeem(underwriter)).to.be.gt(0n);
+  it("at a wick up leaves the widest, which costs a buyer seven minutes and nobody else anything", async () => {
+    const { profit, premiumWad } = await misled(2100);
+    expect(premiumWad).to.equal((bps(LANE.maxPremiumBps) * WAD) / 10_000n);
+    expect(profit).to.be.lte(0n);
+  });
+
+  it("every block of a lane that is open pulls the average down no faster than one look a period does", async () => {
+    const averages: bigint[] = [];
+    for (const every of [12, 60, 600]) {
+      const { house, collateral, setPrice } = await opened();
+      await setPrice(1800);
+      await house.observe(collateral);
+      const from = await later(0);
+      for (let t = every; t <= 600; t += every) {
+        await time.setNextBlockTimestamp(from + BigInt(t));
+        await house.observe(collateral);
+      }
+      averages.push(await house.ema(collateral));
+    }
+    for (const average of averages.slice(1)) {
+      expect(average).to.be.within((averages[0]! * 999_999n) / 1_000_000n, (averages[0]! * 1_000_001n) / 1_000_000n);
+    }
+  });
+
+  it("a guard that turned within five minutes of a look at the same price counts at the next change of it", async () => {
+    const all = await opened(weth(300), usdc(477_000));
+    const { house, guard, collateral, borrower, other, setPrice, openLane } = all;
+    await setPrice(1900);
+    await openLane();
+    // the average has come down, so that the guard alone makes the premium wide
+    for (let i = 0; i < 40; ++i) {
+      await time.increase(280);
+      await house.connect(other).buy(collateral, borrower, 10n ** 13n, ALL, other, "0x");
+    }
+    await house.observe(collateral);
+    await guard.setDiverged(true);
+    const widest = (bps(LANE.maxPremiumBps) * WAD) / 10_000n;
+    // what is stored counts: for at most five minutes, and only while the feed says the same
+    await time.increase(200);
+    expect((await house.laneState(collateral)).premiumWad).to.be.lt(widest);
+    await time.increase(100);
+    expect((await house.laneState(collateral)).premiumWad).to.equal(widest);
+    await guard.setDiverged(false);
+    await house.observe(collateral);
+    await guard.setDiverged(true);
+    await setPrice(1899);
+    expect((await house.laneState(collateral)).premiumWad).to.equal(widest);
   });
 });
 
-describe("attacks: a block proposer who holds the lane for minutes", () => {
-  const hold = async (seconds: number) => {
-    const all = await auctioned(1900, weth(300), usdc(477_000));
-    const { house, collateral, borrower, other, lender, underwriter, later } = all;
-    await time.setNextBlockTimestamp(await later(seconds));
-    const ledger = new Ledger(all, priceE36(1900));
-    const { premiumWad } = await house.auction(collateral, borrower);
+describe("attacks: two wicks", () => {
+  /** The discount at which 300 WETH can be bought in the block of a wick to `price`, `seconds` after another. */
+  const secondWick = async (seconds: number, price: number) => {
+    const all = await opened(weth(300), usdc(477_000));
+    const { house, collateral, borrower, other, keeper, lender, underwriter, setPrice } = all;
+    await setPrice(1700);
+    await house.connect(other).open(collateral, borrower, keeper);
+    await time.increase(60);
+    await setPrice(2000);
+    await house.observe(collateral);
+    await time.increase(seconds - 60);
+    await setPrice(price);
+    // what it is worth: the wick goes by
+    const ledger = new Ledger(all, priceE36(price));
     const changes = await ledger.changes([other], [lender, underwriter], async () => {
       await house.connect(other).buy(collateral, borrower, ALL, ALL, other, "0x");
     });
     const [bought] = await house.queryFilter(house.filters.Bought);
-    return {
-      ...changes,
-      premiumWad,
-      ledger,
-      amount: bought!.args.amount,
-      rate: (await house.lane(collateral)).ratePerHour,
-    };
+    return { ...changes, multipleWad: bought!.args.multipleWad, ledger, amount: bought!.args.amount };
+  };
+
+  it("20 minutes apart, the lane of the first is aged in the second: the discount is bounded by the LTV over lltv", async () => {
+    for (const price of [1900, 1850, 1700]) {
+      const { profit, others, multipleWad, ledger, amount } = await secondWick(1200, price);
+      const ltvWad = (usdc(477_000) * WAD) / ((weth(300) * priceE36(price)) / 10n ** 36n);
+      const overWad = ltvWad - (8300n * WAD) / 10_000n;
+      const widest = (bps(LANE.firstDiscountBps) * WAD) / 10_000n + overWad;
+      expect(WAD - multipleWad, `at ${price}`).to.be.lte(widest + WAD / 100_000n);
+      expect(profit).to.be.lte((ledger.value(amount) * (widest + WAD / 100_000n)) / WAD);
+      for (const change of others) expect(change).to.be.gte(-1n);
+    }
+  });
+
+  it("once the lane has closed, the second is a first one", async () => {
+    await expect(secondWick(1501, 1850)).to.be.rejectedWith("NotBuyable");
+  });
+});
+
+describe("attacks: a block proposer who holds the lane for minutes", () => {
+  /** Buys what brings most, `seconds` after the lane was opened. */
+  const hold = async (seconds: number) => {
+    const all = await selling(1900, weth(300), usdc(477_000));
+    const { house, collateral, borrower, other, lender, underwriter } = all;
+    await time.increaseTo((await later(seconds)) - 1n);
+    const ledger = new Ledger(all, priceE36(1900));
+    const { available } = await house.quote(collateral, borrower, ALL);
+    let best = { gain: -ledger.value(weth(300)), amount: ALL };
+    for (let tenths = 1n; tenths <= 10n; ++tenths) {
+      const { collateral: amount, cost } = await house.quote(collateral, borrower, (available * tenths) / 10n);
+      const gain = ledger.value(amount) - cost;
+      if (gain > best.gain) best = { gain, amount };
+    }
+    const changes = await ledger.changes([other], [lender, underwriter], async () => {
+      await house.connect(other).buy(collateral, borrower, best.amount, ALL, other, "0x");
+    });
+    const [bought] = await house.queryFilter(house.filters.Bought);
+    const { amount, multipleWad } = bought!.args;
+    return { ...changes, ledger, amount, multipleWad, rate: (await house.lane(collateral)).ratePerHour };
   };
 
   it("loses while the premium lasts, which is eight minutes after a sudden fall", async () => {
-    for (const seconds of [60, 300, 470]) {
+    for (const seconds of [60, 300, 450]) {
       const { profit, others } = await hold(seconds);
       expect(profit, `after ${seconds} s`).to.be.lte(0n);
       for (const change of others) expect(change).to.be.gte(-1n);
     }
   });
 
-  it("then gains the slope on each minute, at most the discount on a lane's burst, at the borrower's cost alone", async () => {
-    for (const seconds of [720, 1200, 7200]) {
-      const { profit, others, premiumWad, ledger, amount, rate } = await hold(seconds);
-      const slope = BigInt(LANE.slopeWad);
-      const fallen = slope * BigInt(seconds) - premiumWad;
-      const widest = (bps(LANE.maxDiscountBps) * WAD) / 10_000n;
-      const discount = fallen < widest ? fallen : widest;
+  it("then gains the slope on each minute, at most the first discount on a lane's burst, at the borrower's cost alone", async () => {
+    for (const seconds of [720, 1200, 1490]) {
+      const { profit, others, ledger, amount, multipleWad, rate } = await hold(seconds);
+      // 83.7 % LTV
+      const widest = ((bps(LANE.firstDiscountBps) + 70n) * WAD) / 10_000n;
+      expect(WAD - multipleWad).to.be.lte(widest);
       expect(profit, `after ${seconds} s`)
         .to.be.gt(0n)
-        .and.lte((ledger.value(amount) * discount) / WAD + 1n);
-      expect(amount).to.be.lte(burst(rate, 1000n));
+        .and.lte((ledger.value(amount) * widest) / WAD + 1n);
+      expect(amount).to.be.lte(burst(rate * URGENT, 1000n));
       for (const change of others) expect(change).to.be.gte(-1n);
     }
+  });
+
+  it("and one who waits until the lane is closed has nothing", async () => {
+    await expect(hold(1501)).to.be.rejectedWith("NotBuyable");
   });
 });

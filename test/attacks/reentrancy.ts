@@ -83,22 +83,26 @@ describe("attacks: read-only reentrancy, through tokens that call out and throug
     await expectNoOddLook("repay", async () => caller.repay(weth, 5000n * USDC, owner));
   });
 
-  it("underwriting: no look in the middle of a deposit, mint, claim or collection of fees is odd", async () => {
-    const { buffer, lender, expectNoOddLook } = await loadFixture(watched);
+  it("underwriting: no look in the middle of a deposit, mint, fulfilment, claim or collection of fees is odd", async () => {
+    const market = await loadFixture(watched);
+    const { buffer, lender, expectNoOddLook } = market;
     const caller = buffer.connect(lender);
     await expectNoOddLook("deposit", async () => caller.deposit(50_000n * USDC, lender));
     await expectNoOddLook("mint", async () => caller.mint(10_000n * USDC * 1000n, lender));
     await expectNoOddLook("collectFees", async () => caller.collectFees());
     await caller.requestRedeem(50_000n * USDC * 1000n, lender, lender);
     await time.increase(DAY);
+    await market.house.observe(market.weth);
+    await time.increase(1800);
     await caller.collectFees(); // see below
+    await expectNoOddLook("fulfil", async () => caller.fulfil(lender, lender));
     await expectNoOddLook("redeem", async () => caller.redeem(10_000n * USDC * 1000n, lender, lender));
     await expectNoOddLook("withdraw", async () => caller.withdraw(10_000n * USDC, lender, lender));
   });
 
-  it("selling: no look from a buy's callback, a take-over, a sale of inventory or a write-off is odd", async () => {
+  it("selling: no look from a buy's callback, an absorption, a sale of inventory or a write-off is odd", async () => {
     const market = await loadFixture(watched);
-    const { vault, house, buffer, weth, usdc, oracle, borrowers, observer, observe, expectNoOddLook } = market;
+    const { vault, house, buffer, weth, usdc, oracle, lender, borrowers, observer, observe, expectNoOddLook } = market;
     const actor = await ethers.deployContract("MockActor");
     for (const spender of [vault, buffer]) {
       await actor.run(usdc, usdc.interface.encodeFunctionData("approve", [spender.target, ALL]));
@@ -107,14 +111,17 @@ describe("attacks: read-only reentrancy, through tokens that call out and throug
     await actor.setCalls([{ target: observer, data: observe }]);
     const [first, second] = borrowers;
     await oracle.setPrice(priceE36(2350n));
-    for (const owner of borrowers) await house.start(weth, owner);
+    await expectNoOddLook("open", async () => house.open(weth, borrowers[0]!, lender));
     await time.increase(600);
     const [token, self] = [weth.target as string, actor.target as string];
     const buy = house.interface.encodeFunctionData("buy", [token, first!.address, WETH, ALL, self, "0x01"]);
     await expectNoOddLook("buy", async () => actor.run(house, buy), 5);
 
     await oracle.setPrice(priceE36(2150n));
-    await expectNoOddLook("absorb", async () => house.absorb(weth, second!));
+    // the average is down at the price, so that it says the same in every look
+    await house.observe(weth);
+    await time.increase(12 * 3600);
+    await expectNoOddLook("absorb", async () => house.absorb(weth, second!, lender));
     await time.increase(2 * DAY);
     const buyInventory = buffer.interface.encodeFunctionData("buyInventory", [token, WETH, ALL, self, "0x01"]);
     await expectNoOddLook("buyInventory", async () => actor.run(buffer, buyInventory), 5);
@@ -122,14 +129,14 @@ describe("attacks: read-only reentrancy, through tokens that call out and throug
 
   // the asset goes between buffer and vault, neither of which has asked an ERC-777 to call anybody
   it("while the buffer pays for a write-off, the lenders' shares look too cheap by what it pays, never too dear", async () => {
-    const { vault, house, weth, usdc, oracle, borrowers, observer, observe } = await loadFixture(watched);
+    const { vault, house, weth, usdc, oracle, lender, borrowers, observer, observe } = await loadFixture(watched);
     const data = vault.interface.encodeFunctionData("totalAssets");
     await observer.setViews([{ target: vault, data }]);
     await oracle.setPrice(priceE36(1500n));
     const before = await vault.totalAssets();
     const hook = await ethers.getContractAt("MockERC20Hook", usdc.target);
     await hook.setHook(observer, observe);
-    await house.absorb(weth, borrowers[0]!);
+    await house.absorb(weth, borrowers[0]!, lender);
     const [written] = await vault.queryFilter(vault.filters.WrittenOff);
     const seen = (await observer.rows()).flat();
     const after = await vault.totalAssets();

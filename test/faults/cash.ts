@@ -1,11 +1,7 @@
 import { expect } from "chai";
-import { ethers } from "hardhat";
 
-import { Refusal, opened } from "../contracts/auctionHouse/setup";
-import { COOLDOWN } from "../contracts/buffer/fixture";
+import { ALL, AbsorbRefusal, CLOSES_AFTER, COOLDOWN, Refusal, later, leave, opened, watch } from "../attacks/setup";
 import { core, time, usdc, weth } from "../contracts/fixture";
-
-const ALL = ethers.MaxUint256;
 
 describe("faults: a vault with no cash", () => {
   /** All of 1,000,000 USDC is lent, at 50 % a year, one of the borrowers has to be sold, and fees wait for the buffer. */
@@ -58,21 +54,24 @@ describe("faults: a vault with no cash", () => {
     const { vault, house, buffer, collateral, borrower, keeper, setPrice } = await drained();
     await buffer.collectFees();
     expect(await vault.bufferFees()).to.be.gt(usdc(1));
-    await house.connect(keeper).start(collateral, borrower);
+    await house.connect(keeper).open(collateral, borrower, keeper);
     await time.increase(1200);
     await house.connect(keeper).buy(collateral, borrower, weth(1), ALL, keeper, "0x");
     expect(await vault.idle()).to.be.gt(usdc(1000));
     await buffer.collectFees();
     expect(await vault.bufferFees()).to.be.lt(usdc(1));
     await setPrice(1700);
-    await house.connect(keeper).absorb(collateral, borrower);
+    await house.connect(keeper).absorb(collateral, borrower, keeper);
     expect(await vault.idle()).to.be.gt(usdc(2000));
   });
 
-  it("an underwriter's claim is paid out of the buffer's own cash", async () => {
-    const { house, buffer, loan, collateral, underwriter } = await drained();
-    await house.sync(collateral);
-    await time.increase(4 * 3600);
+  it("an underwriter's request is fulfilled and paid out of the buffer's own cash", async () => {
+    const all = await drained();
+    const { vault, buffer, loan, underwriter, keeper, setPrice } = all;
+    await setPrice(2000);
+    await watch(all);
+    await buffer.connect(keeper).fulfil(underwriter, keeper);
+    expect(await vault.idle()).to.equal(0n);
     await expect(buffer.connect(underwriter).withdraw(usdc(900), underwriter, underwriter)).to.changeTokenBalance(
       loan,
       underwriter,
@@ -82,53 +81,67 @@ describe("faults: a vault with no cash", () => {
 });
 
 describe("faults: the buffer empty, then full", () => {
-  it("empty, the lane sells all that is past absorbLtv faster, insolvent or not; with cash it takes over again", async () => {
-    const { vault, house, buffer, loan, collateral, borrower, underwriter, lender, setPrice, start, buy, later } =
-      await opened();
-    await buffer.connect(underwriter).requestRedeem(await buffer.balanceOf(underwriter), underwriter, underwriter);
-    await time.increase(COOLDOWN);
-    await buffer.connect(underwriter).redeem(await buffer.maxRedeem(underwriter), underwriter, underwriter);
+  it("empty, the lane sells all, insolvent or not; with cash it absorbs again, and the insolvent wait for that", async () => {
+    const all = await opened();
+    const { vault, house, buffer, collateral, borrower, underwriter, keeper, lender, setPrice, openLane, buy } = all;
+    await leave(all, underwriter);
     expect(await buffer.cash()).to.equal(0n);
     await setPrice(1500);
-    await start();
-    await expect(house.absorb(collateral, borrower))
-      .to.be.revertedWithCustomError(house, "BufferFull")
-      .withArgs(collateral);
+    await openLane();
+    await expect(house.absorb(collateral, borrower, keeper))
+      .to.be.revertedWithCustomError(house, "NotAbsorbable")
+      .withArgs(borrower, AbsorbRefusal.BufferFull);
     await buy(weth(1), await later(600));
     // O1
     await vault.connect(borrower).supplyCollateral(collateral, 1n, borrower);
     await vault.connect(borrower).repay(collateral, usdc(1000), borrower);
     await vault.connect(lender).withdraw(usdc(1000), lender, lender);
 
-    await loan.connect(underwriter).approve(buffer, ALL);
     await buffer.connect(underwriter).deposit(usdc(200_000), underwriter);
-    expect((await house.quote(collateral, borrower, ALL)).refusal).to.equal(Refusal.None); // solvent by now
-    await setPrice(1400);
+    await setPrice(1300);
     expect((await house.quote(collateral, borrower, ALL)).refusal).to.equal(Refusal.Insolvent);
-    await expect(house.absorb(collateral, borrower)).to.emit(house, "Absorbed");
-    expect((await house.lane(collateral)).auctions).to.equal(0n);
+    await expect(house.absorb(collateral, borrower, keeper)).to.emit(house, "Absorbed");
+    expect((await vault.position(collateral, borrower)).debtShares).to.equal(0n);
   });
 
-  it("full of inventory, the lane sells instead; once some is sold it takes over again", async () => {
-    const { vault, house, buffer, collateral, borrower, other, keeper, open, setPrice, setCap, buy, later, start } =
-      await opened();
+  it("with less than the smallest position takes, it counts as full, and with that much no longer", async () => {
+    const all = await opened();
+    const { house, buffer, collateral, borrower, underwriter, keeper, setPrice, openLane } = all;
+    await leave(all, underwriter);
+    await setPrice(1500);
+    await openLane();
+    await time.increase(600);
+    await buffer.connect(underwriter).deposit(usdc(499), underwriter);
+    expect((await house.quote(collateral, borrower, ALL)).refusal).to.equal(Refusal.None);
+    await buffer.connect(underwriter).deposit(usdc(1), underwriter);
+    expect((await house.quote(collateral, borrower, ALL)).refusal).to.equal(Refusal.Insolvent);
+    // absorbing spends it, in the same transaction if need be
+    await house.connect(keeper).absorb(collateral, borrower, keeper);
+    expect((await house.quote(collateral, borrower, ALL)).refusal).to.equal(Refusal.None);
+  });
+
+  it("full of inventory, the lane sells instead; once some is sold it absorbs again", async () => {
+    const all = await opened();
+    const { vault, house, buffer, collateral, borrower, other, keeper, open, setPrice, setCap, buy, openLane } = all;
     await open(other, weth(10), usdc(15_900));
     await setPrice(1700);
-    await house.connect(keeper).absorb(collateral, other);
+    await house.connect(keeper).absorb(collateral, other, keeper);
     const { amount } = await buffer.inventory(collateral);
     await setCap(amount);
     expect((await buffer.capacity(collateral)).room).to.equal(0n);
-    await start();
-    await expect(house.absorb(collateral, borrower)).to.be.revertedWithCustomError(house, "BufferFull");
+    await openLane();
+    await expect(house.absorb(collateral, borrower, keeper)).to.be.revertedWithCustomError(house, "NotAbsorbable");
     await buy(weth(1), await later(600));
     await vault.connect(borrower).supplyCollateral(collateral, 1n, borrower);
     await vault.connect(borrower).repay(collateral, usdc(500), borrower);
-    // a day on, auctions or not
-    await time.increase(24 * 3600);
+    // a day on, whatever the lane and the average say
+    await time.increase(24 * 3600 - CLOSES_AFTER);
+    await openLane();
+    await time.increase(CLOSES_AFTER - 10);
     await buffer.connect(keeper).buyInventory(collateral, weth(1), ALL, keeper, "0x");
     expect((await buffer.capacity(collateral)).room).to.equal(weth(1));
-    await setPrice(1500);
-    await expect(house.absorb(collateral, borrower)).to.emit(house, "Absorbed");
+    await setPrice(1450);
+    await expect(house.absorb(collateral, borrower, keeper)).to.emit(house, "Absorbed");
     expect((await buffer.inventory(collateral)).amount).to.be.lte(amount);
   });
 });

@@ -2,14 +2,14 @@ import { loadFixture } from "@nomicfoundation/hardhat-network-helpers";
 import { expect } from "chai";
 import { ethers } from "hardhat";
 
-import { MARKET, coreWithoutInterest, time, usdc, weth } from "../contracts/fixture";
+import { ALL, CLOSES_AFTER } from "../attacks/setup";
+import { MARKET, PAY, coreWithoutInterest, priceE36, time, usdc, weth } from "../contracts/fixture";
 
-const ALL = ethers.MaxUint256;
 const MAX_AGE = 3600;
 const GRACE = 3600;
 const DAY = 86_400;
 
-/** The core on real Chainlink oracles of mock feeds, with one position in auction, one unhealthy and one healthy. */
+/** The core on real Chainlink oracles of mock feeds, with an open lane, two unhealthy positions and a healthy one. */
 async function onFeeds() {
   const all = await coreWithoutInterest();
   const { vault, house, buffer, loan, collateral, borrower, other, keeper, lender, underwriter, open } = all;
@@ -42,8 +42,14 @@ async function onFeeds() {
   await open(keeper, weth(10), usdc(10_000));
   await time.increase(1800);
   await buffer.connect(underwriter).requestRedeem(usdc(1000) * 1000n, underwriter, underwriter);
+  await time.increase(3 * DAY);
+  await refresh(2000n);
+  await house.observe(collateral);
+  await time.increase(1800);
+  await refresh(2000n);
+  await buffer.fulfil(underwriter, lender);
   await refresh();
-  await house.start(collateral, borrower);
+  await house.open(collateral, borrower, lender);
   await time.increase(600);
   await refresh();
   await vault.connect(lender).accrueInterest();
@@ -97,23 +103,28 @@ describe("faults: feeds", () => {
       const risky: Record<string, () => Promise<unknown>> = {
         borrow: async () => vault.connect(keeper).borrow(collateral, usdc(500), keeper, keeper),
         withdrawCollateral: async () => vault.connect(keeper).withdrawCollateral(collateral, 1n, keeper, keeper),
-        start: async () => house.connect(keeper).start(collateral, other),
+        observe: async () => house.connect(keeper).observe(collateral),
         buy: async () => house.connect(keeper).buy(collateral, borrower, weth(1), ALL, keeper, "0x"),
-        absorb: async () => house.connect(keeper).absorb(collateral, borrower),
+        absorb: async () => house.connect(keeper).absorb(collateral, borrower, keeper),
         sync: async () => house.connect(keeper).sync(collateral),
       };
       for (const [name, call] of Object.entries(risky)) {
         await expect(call(), name).to.be.revertedWithCustomError(feedOracle, error);
       }
+      await time.increase(CLOSES_AFTER);
+      await expect(house.connect(keeper).open(collateral, other, keeper)).to.be.revertedWithCustomError(
+        feedOracle,
+        error,
+      );
       await vault.connect(keeper).supplyCollateral(collateral, weth(1), borrower);
       await vault.connect(borrower).repay(collateral, usdc(10_000), borrower);
       await vault.connect(lender).deposit(usdc(1000), lender);
       await vault.connect(lender).withdraw(usdc(1000), lender, lender);
       await buffer.connect(underwriter).requestRedeem(1n, underwriter, underwriter);
-      expect(await buffer.maxRedeem(underwriter)).to.equal(0n);
-      expect(await buffer.maxWithdraw(underwriter)).to.equal(0n);
+      // nothing is fulfilled, and what was fulfilled before can be claimed
+      expect(await buffer.marketInTrouble()).to.equal(collateral.target);
+      await buffer.connect(underwriter).redeem(usdc(100) * 1000n, underwriter, underwriter);
       await vault.connect(borrower).repay(collateral, ALL, borrower);
-      await house.connect(keeper).cancel(collateral, borrower);
       await vault.connect(borrower).withdrawCollateral(collateral, weth(5), borrower, borrower);
 
       // and when it is well again, all goes on
@@ -122,7 +133,7 @@ describe("faults: feeds", () => {
       await all.sequencer.setAnswer(0n);
       await time.increase(GRACE);
       await all.refresh();
-      await house.connect(keeper).start(collateral, other);
+      await house.connect(keeper).open(collateral, other, keeper);
       await time.increase(600);
       await all.refresh();
       await house.connect(keeper).buy(collateral, other, weth(1), ALL, keeper, "0x");
@@ -135,7 +146,8 @@ describe("faults: feeds", () => {
     await house.sync(collateral);
     await base.setRound(1950n * 10n ** 8n, 0, (await time.latest()) - 1800);
     expect(await feedOracle.price()).to.equal(1950n * 10n ** 24n);
-    await house.connect(keeper).cancel(collateral, borrower);
+    // healthy at it
+    await expect(house.connect(keeper).buy(collateral, borrower, weth(1), ALL, keeper, "0x")).to.be.reverted;
     await vault.connect(borrower).repay(collateral, usdc(100), borrower);
   });
 
@@ -144,12 +156,36 @@ describe("faults: feeds", () => {
     await time.increase(20 * DAY);
     await vault.connect(other).repay(collateral, usdc(100), other);
     await refresh(1800n);
-    await house.connect(keeper).start(collateral, other);
+    await house.connect(keeper).open(collateral, other, keeper);
     // what was seen last was 1,890: 5 % above, of which 4 % count
-    expect((await house.auction(collateral, other)).premiumWad).to.equal(4n * 10n ** 16n);
-    expect(await buffer.maxRedeem(underwriter)).to.equal(0n);
+    expect((await house.laneState(collateral)).premiumWad).to.equal(4n * 10n ** 16n);
+    await buffer.connect(underwriter).requestRedeem(usdc(1000) * 1000n, underwriter, underwriter);
     await base.setAnswer(900n * 10n ** 8n);
-    await house.connect(keeper).absorb(collateral, other);
+    await house.connect(keeper).absorb(collateral, other, keeper);
     expect((await vault.position(collateral, other)).debtShares).to.equal(0n);
   });
+
+  for (const [what, price] of [
+    ["dead", null],
+    ["zero", 0n],
+    ["beyond measure", 10n ** 70n],
+  ] as const) {
+    it(`the native coin's, ${what}: keepers are paid nothing, or the cap, and everything goes on`, async () => {
+      const all = await loadFixture(onFeeds);
+      const { house, collateral, borrower, other, keeper, refresh } = all;
+      const native = await ethers.deployContract("MockOracle", [priceE36(2000)]);
+      await house.setPay({ ...PAY, nativeOracle: native });
+      if (price === null) await native.setBroken(true);
+      else await native.setPrice(price);
+      await time.increase(CLOSES_AFTER);
+      await refresh(1740n);
+      await house.connect(keeper).open(collateral, borrower, keeper);
+      await house.connect(keeper).absorb(collateral, other, keeper);
+      await time.increase(600);
+      await refresh(1760n);
+      await house.connect(keeper).buy(collateral, borrower, weth(1) / 10n, ALL, keeper, "0x");
+      const [absorbed] = await house.queryFilter(house.filters.Absorbed);
+      expect(absorbed!.args.pay).to.equal(price === 10n ** 70n ? weth(10) / 100n : 0n);
+    });
+  }
 });

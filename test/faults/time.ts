@@ -1,12 +1,8 @@
 import { expect } from "chai";
-import { ethers } from "hardhat";
 
-import { Refusal, auctioned } from "../contracts/auctionHouse/setup";
-import { COOLDOWN } from "../contracts/buffer/fixture";
+import { ALL, COOLDOWN, DAY, Refusal, later, selling, watch } from "../attacks/setup";
 import { core, time, usdc, weth } from "../contracts/fixture";
 
-const ALL = ethers.MaxUint256;
-const DAY = 86_400;
 const YEAR = 365 * DAY;
 
 describe("faults: jumps of block.timestamp", () => {
@@ -16,27 +12,28 @@ describe("faults: jumps of block.timestamp", () => {
     ["ten years", 10 * YEAR],
     ["forty years", 40 * YEAR],
   ] as const) {
-    it(`${what}: interest is exact, an old start is void, the lane has no more than a burst, and all goes on`, async () => {
+    it(`${what}: interest is exact, the lane has closed, opened again it has no more than a burst, and all goes on`, async () => {
       const all = await core();
       const { vault, house, buffer, collateral, borrower, other, keeper, lender, underwriter, open, setPrice } = all;
       await open(borrower, weth(100), usdc(100_000));
       await open(other, weth(10), usdc(15_900));
       await buffer.connect(underwriter).requestRedeem(usdc(100) * 1000n, underwriter, underwriter);
       await setPrice(1850);
-      await house.connect(keeper).start(collateral, other);
+      await house.connect(keeper).open(collateral, other, keeper);
       await time.increase(seconds);
       await vault.accrueInterest();
       expect(await vault.totalDebt()).to.be.gt(usdc(115_900));
 
-      expect((await house.quote(collateral, other, ALL)).refusal).to.equal(Refusal.Expired);
+      expect((await house.quote(collateral, other, ALL)).refusal).to.equal(Refusal.LaneClosed);
       await house.sync(collateral);
       // the average has forgotten what was before
       expect(await house.ema(collateral)).to.equal(await all.oracle.price());
-      await house.connect(keeper).start(collateral, other);
+      await house.connect(keeper).open(collateral, other, keeper);
       await time.increase(600);
       const { available } = await house.quote(collateral, other, ALL);
       const { ratePerHour } = await house.lane(collateral);
-      expect(available).to.be.lte((ratePerHour * 21n) / 60n);
+      // five times the pace where there is no equity left
+      expect(available).to.be.lte((ratePerHour * 5n * 21n) / 60n);
 
       // O1, and that lenders get out what there is
       for (const owner of [other, borrower]) {
@@ -46,18 +43,17 @@ describe("faults: jumps of block.timestamp", () => {
         await vault.connect(owner).repay(collateral, ALL, owner);
         await vault.connect(owner).withdrawCollateral(collateral, weth(1), owner, owner);
       }
-      await house.connect(keeper).cancel(collateral, other);
       await vault.connect(lender).redeem(await vault.maxRedeem(lender), lender, lender);
-      const window = 2 * DAY;
-      const wait = (COOLDOWN + window - ((seconds + 600) % (COOLDOWN + window)) + COOLDOWN) % (COOLDOWN + window);
-      await time.increase(wait);
+      await time.increase(COOLDOWN);
+      await watch(all);
+      await buffer.connect(keeper).fulfil(underwriter, keeper);
       await buffer.connect(underwriter).redeem(await buffer.maxRedeem(underwriter), underwriter, underwriter);
       expect(await buffer.claimableRedeemRequest(0n, underwriter)).to.equal(0n);
     });
   }
 
   it("backwards never, and twice in one second: nothing is emitted or accrued between", async () => {
-    const { house, vault, collateral, borrower, keeper, later, buy } = await auctioned();
+    const { house, vault, collateral, borrower, keeper, buy } = await selling();
     const now = await later(1200);
     await buy(weth(1) / 10n, now);
     const index = await vault.indexE27();
