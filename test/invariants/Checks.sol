@@ -11,10 +11,10 @@ import { IToken, World } from "./World.sol";
 
 /// @notice What the work of a keeper burns, as docs/protocol.md has it.
 library KeeperGas {
-    uint256 internal constant OPEN = 200_000;
-    uint256 internal constant ABSORB = 190_000;
-    uint256 internal constant ABSORB_MORE = 70_000;
-    uint256 internal constant FULFIL = 150_000;
+    uint256 internal constant OPEN = 190_000;
+    uint256 internal constant ABSORB = 250_000;
+    uint256 internal constant ABSORB_MORE = 30_000;
+    uint256 internal constant FULFIL = 270_000;
 }
 
 /// @notice INVARIANTS.md, one function and one error for each id. The first half is true of any state; the second of any call: it

@@ -454,8 +454,8 @@ contract ChecksCanFailTest is ForgeTest {
     }
 
     function test_A8_seesEachBoundOfPay() public {
-        // 200,000 gas at 20 gwei and a tip of 1, and a fifth more
-        uint256 most = (200_000 * 21 gwei * 12) / 10;
+        // 190,000 gas at 20 gwei and a tip of 1, and a fifth more
+        uint256 most = (190_000 * 21 gwei * 12) / 10;
         _payEndsAt(most, Checks.PositionLook(1000e18, 900_000e6, 0.9e18, 0, 0));
         // a hundredth of the collateral
         _payEndsAt(1e14, Checks.PositionLook(1e16, 1, 0.9e18, 0, 0));
@@ -468,11 +468,11 @@ contract ChecksCanFailTest is ForgeTest {
     function test_A8_seesAPartThatIsPaidForTheWhole() public {
         // all of what is insolvent is 1000 ether less its pay: a tenth of it
         Checks.PositionLook memory p = Checks.PositionLook(1000e18, 1_100_000e6, 1.1e18, 0, 0);
-        uint256 full = (190_000 * 21 gwei * 12) / 10;
-        handler.A8_aPartIsPaidForItsPart(0, 0, full / 10, 100e18, 190_000, 1000e24, p);
+        uint256 full = (250_000 * 21 gwei * 12) / 10;
+        handler.A8_aPartIsPaidForItsPart(0, 0, full / 10, 100e18, 250_000, 1000e24, p);
         bytes memory call = abi.encodeCall(
             handler.A8_aPartIsPaidForItsPart,
-            (0, 0, full / 9, 100e18, 190_000, 1000e24, p)
+            (0, 0, full / 9, 100e18, 250_000, 1000e24, p)
         );
         _callFailsWith(call, Checks.A8.selector);
     }
@@ -493,9 +493,9 @@ contract ChecksCanFailTest is ForgeTest {
     }
 
     function test_A8_seesARedemptionThatPaysTooMuch() public {
-        // a hundredth of a little, and gas of 150,000 of a lot, at 2000 a coin
+        // a hundredth of a little, and gas of 270,000 of a lot, at 2000 a coin
         _redemptionPayEndsAt(99e6, 1e6);
-        _redemptionPayEndsAt(1e12, (150_000 * 21 gwei * 12 * 2000) / 10 / 1e12);
+        _redemptionPayEndsAt(1e12, (270_000 * 21 gwei * 12 * 2000) / 10 / 1e12);
     }
 
     function test_A9_seesALaneThatIsOpenedTwice() public {
@@ -673,8 +673,8 @@ contract ChecksCanFailTest is ForgeTest {
 
     /// @dev At 1000 an ether.
     function _payEndsAt(uint256 most, Checks.PositionLook memory p) internal {
-        handler.A8_payIsBounded(0, 0, most, 200_000, 1000e24, p);
-        bytes memory call = abi.encodeCall(handler.A8_payIsBounded, (0, 0, most + 1, 200_000, 1000e24, p));
+        handler.A8_payIsBounded(0, 0, most, 190_000, 1000e24, p);
+        bytes memory call = abi.encodeCall(handler.A8_payIsBounded, (0, 0, most + 1, 190_000, 1000e24, p));
         _callFailsWith(call, Checks.A8.selector);
     }
 
