@@ -604,6 +604,15 @@ contract ChecksCanFailTest is ForgeTest {
         _leavesUnseen();
     }
 
+    function test_B3_seesWhoLeavesAtAPriceInDoubt() public {
+        handler.requestNow(1e6);
+        handler.pass(1 hours);
+        handler.part(0, 9000);
+        handler.observeAll();
+        handler.pass(31 minutes);
+        _leavesUnseen();
+    }
+
     function test_B3_letsGoInCalm() public {
         _requestAndWait();
         handler.fulfilNow();
@@ -634,6 +643,52 @@ contract ChecksCanFailTest is ForgeTest {
         _callFailsWith(abi.encodeCall(handler.depositNow, (1000e6)), Checks.B5.selector);
     }
 
+    function test_B5_seesAMergerThatChangesSomebodysPart() public {
+        // of 1000 units an eighth, in shares of which a million become one
+        Checks.Look memory before = _buffer(1000, 8e18, 1e18, 0);
+        Checks.Look memory afterwards = _buffer(1000, 8e12, 1e12, 1);
+        handler.B5_aMergerChangesNobodysPart(before, afterwards);
+        handler.B4_underwritersLoseOnlyWhatTheyBear(before, afterwards, 0, 0);
+        for (uint256 way; way < 2; ++way) {
+            afterwards.holdings[0] = way == 0 ? 0.96e12 : 1.04e12;
+            _callFailsWith(
+                abi.encodeCall(handler.B5_aMergerChangesNobodysPart, (before, afterwards)),
+                Checks.B5.selector
+            );
+        }
+        // and shares out of nothing
+        afterwards = _buffer(1000, 8.1e12, 1e12, 1);
+        _callFailsWith(
+            abi.encodeCall(handler.B4_underwritersLoseOnlyWhatTheyBear, (before, afterwards, 0, 0)),
+            Checks.B4.selector
+        );
+    }
+
+    function test_B4_seesAFallOnlyAtTheOraclePrice() public {
+        Checks.Look memory before = _buffer(1e9, 1e12, 0, 0);
+        Checks.Look memory afterwards = _buffer(1e9, 1e12, 0, 0);
+        afterwards.worth -= 10;
+        handler.B4_underwritersLoseOnlyWhatTheyBear(before, afterwards, 10, 0);
+        _callFailsWith(
+            abi.encodeCall(handler.B4_underwritersLoseOnlyWhatTheyBear, (before, afterwards, 0, 10)),
+            Checks.B4.selector
+        );
+    }
+
+    function test_B1_seesSharesThatDontSum() public {
+        uint256 supply = buffer.totalSupply();
+        for (uint256 way; way < 2; ++way) {
+            bytes memory answer = abi.encode(way == 0 ? supply - 1 : supply + 6);
+            vm.mockCall(address(buffer), abi.encodeWithSignature("totalSupply()"), answer);
+            _stateFailsWith(Checks.B1.selector);
+        }
+        vm.clearMockedCalls();
+        handler.requestNow(1e6);
+        bytes memory call = abi.encodeCall(buffer.pendingRedeemRequest, (0, handler.underwriter()));
+        vm.mockCall(address(buffer), call, abi.encode(1e6 + 1));
+        _stateFailsWith(Checks.B1.selector);
+    }
+
     function test_B4_seesAFallOfTheUnderwritersPrice() public {
         bytes memory call = abi.encodeCall(buffer.cash, ());
         uint256 cash = buffer.cash();
@@ -644,6 +699,18 @@ contract ChecksCanFailTest is ForgeTest {
     }
 
     // ---- helpers ----
+
+    /// @dev A buffer of one underwriter that this is about, and others.
+    function _buffer(
+        uint256 worth,
+        uint256 shares,
+        uint256 holding,
+        uint256 epoch
+    ) internal pure returns (Checks.Look memory look) {
+        (look.worth, look.fullWorth, look.underwriterShares, look.epoch) = (worth, worth, shares, epoch);
+        look.holdings = new uint256[](1);
+        look.holdings[0] = holding;
+    }
 
     function _mockRate(uint256 ratePerHour) internal {
         vm.mockCall(house, abi.encodeCall(IAuctionHouse.ratePerHour, (token)), abi.encode(ratePerHour));

@@ -591,10 +591,8 @@ contract Handler is Actions {
         for (uint256 j; j < 3; ++j) {
             address who = _underwriter(j);
             bool ready = buffer.pendingRedeemRequest(0, who) != 0 && clock >= buffer.request(who).readyAt;
-            // where only another price was not watched, that one is looked at
-            bool seen = !_isUnwatched() || clock > house.lane(c).observedAt + 1 hours;
             bytes memory data = abi.encodeCall(buffer.fulfil, (who, keeper));
-            if (ready && seen) _refused(keeper, address(buffer), data, ILiquidityBuffer.MarketInTrouble.selector);
+            if (ready) _refused(keeper, address(buffer), data, ILiquidityBuffer.MarketInTrouble.selector);
         }
         if (buffer.inventory(c).amount != 0) {
             bytes memory data = abi.encodeCall(buffer.buyInventory, (c, 1, type(uint256).max, keeper, ""));
@@ -608,10 +606,10 @@ contract Handler is Actions {
         (address c, address owner) = (_collateral(k), owners[i]);
         for (uint256 j; j < 3; ++j) {
             address who = _underwriter(j);
-            uint256 shares = buffer.maxRedeem(who);
-            if (shares == 0) continue;
+            uint256 assets = buffer.maxWithdraw(who);
+            if (assets == 0) continue;
             vm.prank(who);
-            buffer.redeem(shares, who, who);
+            buffer.withdraw(assets, who, who);
         }
         uint256 debt = vault.debtOf(c, owner);
         if (vault.position(c, owner).collateral < type(uint112).max) {
