@@ -390,8 +390,8 @@ abstract contract Actions is Checks {
             !_roundingsMatter(k, i, _absorbable(k, _absorbPrice(k)));
     }
 
-    /// @dev A part worth `part` lowers the LTV by less than the units of debt that roundings may cost: it is refused as toxic.
-    /// Or a unit of collateral is no dust: none of it may be what is to be absorbed.
+    /// @dev A part worth `part` lowers the LTV by less than the units of debt that roundings may cost: it may be too small. Or a
+    /// unit of collateral is no dust: none of it may be what is to be absorbed.
     function _roundingsMatter(uint256 k, uint256 i, uint256 part) internal view returns (bool) {
         uint256 priceE36 = _absorbPrice(k);
         (uint256 collateral, uint256 debt, ) = _state(k, i);

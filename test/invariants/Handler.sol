@@ -337,24 +337,14 @@ contract Handler is Actions {
         }
     }
 
-    /// @dev All of a market's positions at once; those that can't be absorbed are passed over.
+    /// @dev All of a market's positions at once; those that can't be absorbed are passed over, those included of which a part
+    /// would be too small.
     function absorbMany(uint256 seed) external timed {
         for (uint256 j; j < _markets.length; ++j) {
             uint256 k = ((seed % _markets.length) + j) % _markets.length;
-            uint256 least = Math.max(vault.market(_collateral(k)).minDebt, 1);
-            address[] memory who = new address[](OWNERS);
-            uint256 n;
             bool any;
-            for (uint256 i; i < OWNERS; ++i) {
-                if (_roundingsMatter(k, i, least)) continue;
-                who[n++] = owners[i];
-                any = any || _mustAbsorb(k, i);
-            }
-            if (!any) continue;
-            assembly ("memory-safe") {
-                mstore(who, n)
-            }
-            return _absorbMany(k, who, _keeper(seed), seed);
+            for (uint256 i; i < OWNERS; ++i) any = any || _mustAbsorb(k, i);
+            if (any) return _absorbMany(k, owners, _keeper(seed), seed);
         }
     }
 
