@@ -364,6 +364,8 @@ contract AuctionHouse is IAuctionHouse, AccessManaged, Multicall, ReentrancyGuar
         (fill.owner, fill.pay) = (owner, Math.fullMulDiv(pay, fill.collateral, wanted));
         _absorbed = true;
         state.collateral += pay - fill.pay;
+        // a batch goes on without it
+        if (_isTooSmall(a.priceE36, state, fill.collateral, fill.repaid)) return AbsorbRefusal.TooSmall;
 
         a.fills[a.count++] = fill;
         a.taken += fill.collateral;
@@ -552,15 +554,19 @@ contract AuctionHouse is IAuctionHouse, AccessManaged, Multicall, ReentrancyGuar
         t.whole = q.collateral == most;
         q.cost = h.cost(r.priceE36, q.collateral);
         q.repaid = Math.min(Math.fullMulDiv(q.cost, WAD, WAD + t.feeWad), state.debt);
-        if (_isTooSmall(q, state)) q.refusal = Refusal.TooSmall;
+        if (q.collateral == 0 || _isTooSmall(q.priceE36, state, q.collateral, q.repaid)) q.refusal = Refusal.TooSmall;
     }
 
     /// @dev So little that rounding eats it: two units of debt are the most that shares round away while a share is worth
     /// at most two units (index up to 2e27). Beyond that `_requireNotToxic` still refuses what this lets through.
-    function _isTooSmall(Quote memory q, IVault.PositionState memory state) internal pure returns (bool) {
-        if (q.collateral == 0) return true;
-        if (q.ltvWad >= WAD || q.repaid == state.debt) return false;
-        return !state.collateral.isLtvLower(state.debt, state.collateral - q.collateral, state.debt - q.repaid + 2);
+    function _isTooSmall(
+        uint256 priceE36,
+        IVault.PositionState memory state,
+        uint256 amount,
+        uint256 repaid
+    ) internal pure returns (bool) {
+        if (repaid == state.debt || state.collateral.ltvWadUp(state.debt, priceE36) >= WAD) return false;
+        return !state.collateral.isLtvLower(state.debt, state.collateral - amount, state.debt - repaid + 2);
     }
 
     function _refusal(Reading memory r, uint256 riskAt, uint256 ltvWad) internal view returns (Refusal) {

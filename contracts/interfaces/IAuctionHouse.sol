@@ -171,14 +171,16 @@ interface IAuctionHouse {
     /// Healthy: its LTV is at most lltv. BelowAbsorbLtv: the lane sells it. Enlarged: its owner borrowed or withdrew in this
     /// block, wait for the next. Diverged: it is solvent at the oracle's price and insolvent at the lower one, wait until
     /// the two agree. BufferFull: the buffer has less cash, or less room for this collateral, than the smallest position
-    /// (`minDebt`) or a unit of the collateral takes; the lane sells insolvent positions meanwhile.
+    /// (`minDebt`) or a unit of the collateral takes; the lane sells insolvent positions meanwhile. TooSmall: next to no
+    /// equity is left, and the part for which the buffer has cash and room is too small to lower the LTV.
     enum AbsorbRefusal {
         None,
         Healthy,
         BelowAbsorbLtv,
         Enlarged,
         Diverged,
-        BufferFull
+        BufferFull,
+        TooSmall
     }
 
     // ------------------------------------------------------------------------------------------------- events

@@ -11,10 +11,10 @@ import { IToken, World } from "./World.sol";
 
 /// @notice What the work of a keeper burns, as docs/protocol.md has it.
 library KeeperGas {
-    uint256 internal constant OPEN = 200_000;
-    uint256 internal constant ABSORB = 190_000;
-    uint256 internal constant ABSORB_MORE = 70_000;
-    uint256 internal constant FULFIL = 150_000;
+    uint256 internal constant OPEN = 190_000;
+    uint256 internal constant ABSORB = 250_000;
+    uint256 internal constant ABSORB_MORE = 30_000;
+    uint256 internal constant FULFIL = 270_000;
 }
 
 /// @notice INVARIANTS.md, one function and one error for each id. The first half is true of any state; the second of any call: it
@@ -30,16 +30,17 @@ abstract contract Checks is World {
     }
 
     /// @dev The world before or after a call of `who` that has to do with market `k`. Positions by owner. The buffer's value
-    /// is without haircut: `worth` at the oracle's prices, `fullWorth` and the price of a share with inventory at no less than
-    /// its average.
+    /// is without haircut: `worth` at the oracle's prices, `fullWorth` with inventory at what a deposit pays for it. `holdings`:
+    /// the underwriters' shares, those that wait for fulfilment included.
     struct Look {
         address who;
         uint256 k;
         uint256 lenderPrice;
-        uint256 underwriterPrice;
         uint256 fullWorth;
         uint256 worth;
         uint256 underwriterShares;
+        uint256 epoch;
+        uint256[] holdings;
         uint256 wealth;
         uint256 priceE36;
         uint256 emaE36;
@@ -54,11 +55,12 @@ abstract contract Checks is World {
     }
 
     /// @dev What a call may have gained its caller, or its caller as an underwriter, and cost the underwriters and the lenders;
-    /// and what it moved out of the buffer's reach, and how many positions the buffer absorbed at once.
+    /// `markUp` is what a deposit would have paid above the oracle's price for the inventory that it sold. And what it moved out of the buffer's reach, and how many positions the buffer absorbed at once.
     struct Dues {
         uint256 caller;
         uint256 underwriting;
         uint256 underwriters;
+        uint256 markUp;
         uint256 lenders;
         uint256 fulfilled;
         uint256 claimed;
@@ -187,11 +189,24 @@ abstract contract Checks is World {
         uint256 claims = buffer.maxWithdraw(dealer);
         for (uint256 i; i < 2; ++i) claims += buffer.maxWithdraw(underwriters[i]);
         if (claims != buffer.setAside()) revert B1("claims", claims, buffer.setAside());
+        _requireSharesSum();
         for (uint256 k; k < _markets.length; ++k) {
             address token = _collateral(k);
             uint256 held = IToken(token).balanceOf(holder) - _donated[token][holder];
             says = buffer.inventory(token).amount;
             if (held != says) revert B1("inventory", held, says);
+        }
+    }
+
+    /// @dev Mergers round each holder's shares down, and each request by itself: no more than a share of each is nobody's.
+    function _requireSharesSum() internal view {
+        uint256 held = buffer.balanceOf(address(buffer));
+        uint256 waiting;
+        for (uint256 j; j < 4; ++j) waiting += buffer.pendingRedeemRequest(0, _holder(j));
+        if (waiting > held || waiting + 4 < held) revert B1("shares that wait", held, waiting);
+        for (uint256 j; j < 4; ++j) held += buffer.balanceOf(_holder(j));
+        if (held > buffer.totalSupply() || held + 5 < buffer.totalSupply()) {
+            revert B1("shares", held, buffer.totalSupply());
         }
     }
 
@@ -238,10 +253,30 @@ abstract contract Checks is World {
             if (held.amount == 0) continue;
             uint256 priceE36 = _price(k);
             look.worth += _value(held.amount, priceE36);
-            look.fullWorth += _value(held.amount, Math.max(priceE36, house.ema(_collateral(k))));
+            look.fullWorth += _value(held.amount, _askE36(k, priceE36, house.ema(_collateral(k))));
         }
-        look.underwriterShares = buffer.totalSupply();
-        look.underwriterPrice = Math.fullMulDiv(look.fullWorth + 1, 1e30, look.underwriterShares + 1000);
+        (look.underwriterShares, look.epoch) = (buffer.totalSupply(), buffer.epoch());
+        look.holdings = new uint256[](4);
+        for (uint256 j; j < 4; ++j) look.holdings[j] = _holding(_holder(j));
+    }
+
+    /// @dev What a deposit pays for inventory: the higher of price and average, and the premium at which its sale starts.
+    function _askE36(uint256 k, uint256 priceE36, uint256 emaE36) internal view returns (uint256) {
+        return (Math.max(priceE36, emaE36) * (BPS + buffer.inventoryParameters(_collateral(k)).premiumBps)) / BPS;
+    }
+
+    /// @dev All who ever hold the buffer's shares, but for the buffer itself.
+    function _holder(uint256 j) internal view returns (address) {
+        return
+            j < 2
+                ? underwriters[j]
+                : j == 2
+                    ? dealer
+                    : operator;
+    }
+
+    function _holding(address who) internal view returns (uint256) {
+        return buffer.balanceOf(who) + buffer.pendingRedeemRequest(0, who);
     }
 
     /// @dev All that `who` owns and could claim, at the oracle's price, but for other markets. A position is worth nothing at worst.
@@ -251,8 +286,7 @@ abstract contract Checks is World {
         uint256 shares = vault.balanceOf(who);
         if (shares != 0) wealth += vault.convertToAssets(shares);
         if (_isUnderwriter(who)) {
-            shares = buffer.balanceOf(who) + buffer.pendingRedeemRequest(0, who);
-            wealth += _worthOf(look, shares) + buffer.maxWithdraw(who);
+            wealth += _worthOf(look, _holding(who)) + buffer.maxWithdraw(who);
         }
         for (uint256 i; i < OWNERS; ++i) {
             if (owners[i] != who) continue;
@@ -296,7 +330,8 @@ abstract contract Checks is World {
         if (afterwards.marketDebt > before.marketDebt) V7_debtGrowsUnderBothCeilings(before.k);
         A8_nothingLeavesButWhatIsSoldAndPaid(before, afterwards);
         B3_whatIsSetAsideIsOnlyClaimed(before, afterwards, dues);
-        B4_underwritersLoseOnlyWhatTheyBear(before.underwriterPrice, afterwards.underwriterPrice, dues.underwriters);
+        B4_underwritersLoseOnlyWhatTheyBear(before, afterwards, dues.underwriters, dues.markUp);
+        if (afterwards.epoch != before.epoch) B5_aMergerChangesNobodysPart(before, afterwards);
     }
 
     function V3_lendersLoseOnlyInAWriteOff(uint256 before, uint256 afterwards, uint256 lost) public pure {
@@ -323,9 +358,34 @@ abstract contract Checks is World {
         }
     }
 
-    /// @dev `due`: what they covered, and the discount of inventory that was sold. Full value, without the haircut.
-    function B4_underwritersLoseOnlyWhatTheyBear(uint256 before, uint256 afterwards, uint256 due) public view {
-        uint256 most = Math.fullMulDivUp(1e30, due + 3, buffer.totalSupply() + 1000) + 1;
+    /// @dev By what leaves at the oracle's price and by what enters at the full value, and so by any value between. A merger of
+    /// shares is a change of unit.
+    /// @param due What they covered, and the discount of inventory that was sold.
+    /// @param markUp What its full value was above its value at the oracle's price.
+    function B4_underwritersLoseOnlyWhatTheyBear(
+        Look memory before,
+        Look memory afterwards,
+        uint256 due,
+        uint256 markUp
+    ) public pure {
+        uint256 unit = 1e30 * 1e6 ** (afterwards.epoch - before.epoch);
+        _requirePriceKept(before, afterwards, unit, [before.worth, afterwards.worth], due);
+        _requirePriceKept(before, afterwards, unit, [before.fullWorth, afterwards.fullWorth], due + markUp);
+    }
+
+    /// @dev Of a whole lot of shares, so that a fall of the least part of a unit is seen.
+    function _requirePriceKept(
+        Look memory b,
+        Look memory a,
+        uint256 unit,
+        uint256[2] memory worths,
+        uint256 due
+    ) internal pure {
+        uint256 before = Math.fullMulDiv(worths[0] + 1, unit, b.underwriterShares + 1000);
+        uint256 afterwards = Math.fullMulDiv(worths[1] + 1, 1e30, a.underwriterShares + 1000);
+        uint256 most = Math.fullMulDivUp(1e30, due + 3, a.underwriterShares + 1000) + 1;
+        // merged shares are so few that the thousand which are nobody's come to be worth something: up to a unit
+        if (unit != 1e30) most += 1e30 / (b.underwriterShares / (unit / 1e30) + 1000) + 1;
         if (afterwards + most < before) revert B4(before, afterwards);
     }
 
@@ -443,8 +503,8 @@ abstract contract Checks is World {
             uint256 discount = Math.fullMulDivUp(_value(amount, b.priceE36) + 1, discountBps, BPS) + 1;
             if (cost + discount < _value(amount, b.priceE36)) revert B4(_value(amount, b.priceE36), cost);
             dues.caller += discount;
-            // it was held at its average where that is higher
-            dues.underwriters += discount + _value(amount, Math.zeroFloorSub(b.emaE36, b.priceE36)) + 1;
+            dues.underwriters += discount + 1;
+            dues.markUp += _value(amount, _askE36(k, b.priceE36, b.emaE36) - b.priceE36) + 1;
             ++count["inventory sales"];
         } else if (topic == ILiquidityBuffer.RedeemFulfilled.selector) {
             (uint256 shares, uint256 assets, uint256 pay) = abi.decode(log.data, (uint256, uint256, uint256));
@@ -667,26 +727,42 @@ abstract contract Checks is World {
         if (buffer.cash() != 0) revert B3("the buffer's cash is left", buffer.cash());
     }
 
-    /// @dev No lane is open, every price was seen within the hour and for the half hour before, and stands no more than 0.1 %
-    /// under its average.
+    /// @dev No lane is open, every price was seen within the hour and for the half hour before, was not in doubt, and stands no
+    /// more than 0.1 % under its average.
     function B3_nobodyLeavesAheadOfALoss() public view {
         for (uint256 k; k < _markets.length; ++k) {
             IAuctionHouse.Lane memory lane = house.lane(_collateral(k));
             if (_isLaneOpen(k)) revert B3("left while a lane is open", k);
             if (clock > lane.observedAt + 1 hours) revert B3("left at a price that nobody watched", lane.observedAt);
             if (clock < lane.watchedSince + 30 minutes) revert B3("left too soon after", lane.watchedSince);
+            if (lane.diverged) revert B3("left at a price in doubt", k);
             if (_price(k) * BPS < house.ema(_collateral(k)) * 9990) revert B3("left under the average", _price(k));
         }
     }
 
-    /// @dev Up to a share's worth. Whatever losses came before: those who bore them have no claim on it.
+    /// @dev Up to a share's worth, whatever losses came before.
     function B5_aDepositKeepsItsValue(uint256 assets, uint256 shares, Look memory afterwards) public pure {
-        uint256 worth = Math.fullMulDiv(shares, afterwards.fullWorth + 1, afterwards.underwriterShares + 1000);
+        uint256 worth = _fullWorthOf(afterwards, shares);
         uint256 share = (afterwards.fullWorth + 1) / (afterwards.underwriterShares + 1000);
         if (worth + share + 2 < assets) revert B5(assets, worth);
     }
 
+    /// @dev To the unit and three more: shares are merged so that one is worth less than a thousandth of a unit, and each
+    /// holder's are rounded down. Whoever gives at that moment has at least what it had.
+    function B5_aMergerChangesNobodysPart(Look memory before, Look memory afterwards) public view {
+        for (uint256 j; j < before.holdings.length; ++j) {
+            uint256 had = _fullWorthOf(before, before.holdings[j]);
+            uint256 has = _fullWorthOf(afterwards, afterwards.holdings[j]);
+            if (has + 3 < had) revert B5(had, has);
+            if (has > had + 3 && _holder(j) != before.who) revert B5(had, has);
+        }
+    }
+
     // ------------------------------------------------------------------------------------------------- helpers
+
+    function _fullWorthOf(Look memory look, uint256 shares) internal pure returns (uint256) {
+        return Math.fullMulDiv(shares, look.fullWorth + 1, look.underwriterShares + 1000);
+    }
 
     /// @dev A5: only an unhealthy position that took no risk in this block.
     function _requireForSale(uint256 k, uint256 i, PositionLook memory p) internal view {

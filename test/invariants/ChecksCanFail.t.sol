@@ -454,8 +454,8 @@ contract ChecksCanFailTest is ForgeTest {
     }
 
     function test_A8_seesEachBoundOfPay() public {
-        // 200,000 gas at 20 gwei and a tip of 1, and a fifth more
-        uint256 most = (200_000 * 21 gwei * 12) / 10;
+        // 190,000 gas at 20 gwei and a tip of 1, and a fifth more
+        uint256 most = (190_000 * 21 gwei * 12) / 10;
         _payEndsAt(most, Checks.PositionLook(1000e18, 900_000e6, 0.9e18, 0, 0));
         // a hundredth of the collateral
         _payEndsAt(1e14, Checks.PositionLook(1e16, 1, 0.9e18, 0, 0));
@@ -468,11 +468,11 @@ contract ChecksCanFailTest is ForgeTest {
     function test_A8_seesAPartThatIsPaidForTheWhole() public {
         // all of what is insolvent is 1000 ether less its pay: a tenth of it
         Checks.PositionLook memory p = Checks.PositionLook(1000e18, 1_100_000e6, 1.1e18, 0, 0);
-        uint256 full = (190_000 * 21 gwei * 12) / 10;
-        handler.A8_aPartIsPaidForItsPart(0, 0, full / 10, 100e18, 190_000, 1000e24, p);
+        uint256 full = (250_000 * 21 gwei * 12) / 10;
+        handler.A8_aPartIsPaidForItsPart(0, 0, full / 10, 100e18, 250_000, 1000e24, p);
         bytes memory call = abi.encodeCall(
             handler.A8_aPartIsPaidForItsPart,
-            (0, 0, full / 9, 100e18, 190_000, 1000e24, p)
+            (0, 0, full / 9, 100e18, 250_000, 1000e24, p)
         );
         _callFailsWith(call, Checks.A8.selector);
     }
@@ -493,9 +493,9 @@ contract ChecksCanFailTest is ForgeTest {
     }
 
     function test_A8_seesARedemptionThatPaysTooMuch() public {
-        // a hundredth of a little, and gas of 150,000 of a lot, at 2000 a coin
+        // a hundredth of a little, and gas of 270,000 of a lot, at 2000 a coin
         _redemptionPayEndsAt(99e6, 1e6);
-        _redemptionPayEndsAt(1e12, (150_000 * 21 gwei * 12 * 2000) / 10 / 1e12);
+        _redemptionPayEndsAt(1e12, (270_000 * 21 gwei * 12 * 2000) / 10 / 1e12);
     }
 
     function test_A9_seesALaneThatIsOpenedTwice() public {
@@ -604,6 +604,15 @@ contract ChecksCanFailTest is ForgeTest {
         _leavesUnseen();
     }
 
+    function test_B3_seesWhoLeavesAtAPriceInDoubt() public {
+        handler.requestNow(1e6);
+        handler.pass(1 hours);
+        handler.part(0, 9000);
+        handler.observeAll();
+        handler.pass(31 minutes);
+        _leavesUnseen();
+    }
+
     function test_B3_letsGoInCalm() public {
         _requestAndWait();
         handler.fulfilNow();
@@ -634,6 +643,52 @@ contract ChecksCanFailTest is ForgeTest {
         _callFailsWith(abi.encodeCall(handler.depositNow, (1000e6)), Checks.B5.selector);
     }
 
+    function test_B5_seesAMergerThatChangesSomebodysPart() public {
+        // of 1000 units an eighth, in shares of which a million become one
+        Checks.Look memory before = _buffer(1000, 8e18, 1e18, 0);
+        Checks.Look memory afterwards = _buffer(1000, 8e12, 1e12, 1);
+        handler.B5_aMergerChangesNobodysPart(before, afterwards);
+        handler.B4_underwritersLoseOnlyWhatTheyBear(before, afterwards, 0, 0);
+        for (uint256 way; way < 2; ++way) {
+            afterwards.holdings[0] = way == 0 ? 0.96e12 : 1.04e12;
+            _callFailsWith(
+                abi.encodeCall(handler.B5_aMergerChangesNobodysPart, (before, afterwards)),
+                Checks.B5.selector
+            );
+        }
+        // and shares out of nothing
+        afterwards = _buffer(1000, 8.1e12, 1e12, 1);
+        _callFailsWith(
+            abi.encodeCall(handler.B4_underwritersLoseOnlyWhatTheyBear, (before, afterwards, 0, 0)),
+            Checks.B4.selector
+        );
+    }
+
+    function test_B4_seesAFallOnlyAtTheOraclePrice() public {
+        Checks.Look memory before = _buffer(1e9, 1e12, 0, 0);
+        Checks.Look memory afterwards = _buffer(1e9, 1e12, 0, 0);
+        afterwards.worth -= 10;
+        handler.B4_underwritersLoseOnlyWhatTheyBear(before, afterwards, 10, 0);
+        _callFailsWith(
+            abi.encodeCall(handler.B4_underwritersLoseOnlyWhatTheyBear, (before, afterwards, 0, 10)),
+            Checks.B4.selector
+        );
+    }
+
+    function test_B1_seesSharesThatDontSum() public {
+        uint256 supply = buffer.totalSupply();
+        for (uint256 way; way < 2; ++way) {
+            bytes memory answer = abi.encode(way == 0 ? supply - 1 : supply + 6);
+            vm.mockCall(address(buffer), abi.encodeWithSignature("totalSupply()"), answer);
+            _stateFailsWith(Checks.B1.selector);
+        }
+        vm.clearMockedCalls();
+        handler.requestNow(1e6);
+        bytes memory call = abi.encodeCall(buffer.pendingRedeemRequest, (0, handler.underwriter()));
+        vm.mockCall(address(buffer), call, abi.encode(1e6 + 1));
+        _stateFailsWith(Checks.B1.selector);
+    }
+
     function test_B4_seesAFallOfTheUnderwritersPrice() public {
         bytes memory call = abi.encodeCall(buffer.cash, ());
         uint256 cash = buffer.cash();
@@ -644,6 +699,18 @@ contract ChecksCanFailTest is ForgeTest {
     }
 
     // ---- helpers ----
+
+    /// @dev A buffer of one underwriter that this is about, and others.
+    function _buffer(
+        uint256 worth,
+        uint256 shares,
+        uint256 holding,
+        uint256 epoch
+    ) internal pure returns (Checks.Look memory look) {
+        (look.worth, look.fullWorth, look.underwriterShares, look.epoch) = (worth, worth, shares, epoch);
+        look.holdings = new uint256[](1);
+        look.holdings[0] = holding;
+    }
 
     function _mockRate(uint256 ratePerHour) internal {
         vm.mockCall(house, abi.encodeCall(IAuctionHouse.ratePerHour, (token)), abi.encode(ratePerHour));
@@ -673,8 +740,8 @@ contract ChecksCanFailTest is ForgeTest {
 
     /// @dev At 1000 an ether.
     function _payEndsAt(uint256 most, Checks.PositionLook memory p) internal {
-        handler.A8_payIsBounded(0, 0, most, 200_000, 1000e24, p);
-        bytes memory call = abi.encodeCall(handler.A8_payIsBounded, (0, 0, most + 1, 200_000, 1000e24, p));
+        handler.A8_payIsBounded(0, 0, most, 190_000, 1000e24, p);
+        bytes memory call = abi.encodeCall(handler.A8_payIsBounded, (0, 0, most + 1, 190_000, 1000e24, p));
         _callFailsWith(call, Checks.A8.selector);
     }
 

@@ -337,24 +337,14 @@ contract Handler is Actions {
         }
     }
 
-    /// @dev All of a market's positions at once; those that can't be absorbed are passed over.
+    /// @dev All of a market's positions at once; those that can't be absorbed are passed over, those included of which a part
+    /// would be too small.
     function absorbMany(uint256 seed) external timed {
         for (uint256 j; j < _markets.length; ++j) {
             uint256 k = ((seed % _markets.length) + j) % _markets.length;
-            uint256 least = Math.max(vault.market(_collateral(k)).minDebt, 1);
-            address[] memory who = new address[](OWNERS);
-            uint256 n;
             bool any;
-            for (uint256 i; i < OWNERS; ++i) {
-                if (_roundingsMatter(k, i, least)) continue;
-                who[n++] = owners[i];
-                any = any || _mustAbsorb(k, i);
-            }
-            if (!any) continue;
-            assembly ("memory-safe") {
-                mstore(who, n)
-            }
-            return _absorbMany(k, who, _keeper(seed), seed);
+            for (uint256 i; i < OWNERS; ++i) any = any || _mustAbsorb(k, i);
+            if (any) return _absorbMany(k, owners, _keeper(seed), seed);
         }
     }
 
@@ -591,10 +581,8 @@ contract Handler is Actions {
         for (uint256 j; j < 3; ++j) {
             address who = _underwriter(j);
             bool ready = buffer.pendingRedeemRequest(0, who) != 0 && clock >= buffer.request(who).readyAt;
-            // where only another price was not watched, that one is looked at
-            bool seen = !_isUnwatched() || clock > house.lane(c).observedAt + 1 hours;
             bytes memory data = abi.encodeCall(buffer.fulfil, (who, keeper));
-            if (ready && seen) _refused(keeper, address(buffer), data, ILiquidityBuffer.MarketInTrouble.selector);
+            if (ready) _refused(keeper, address(buffer), data, ILiquidityBuffer.MarketInTrouble.selector);
         }
         if (buffer.inventory(c).amount != 0) {
             bytes memory data = abi.encodeCall(buffer.buyInventory, (c, 1, type(uint256).max, keeper, ""));
@@ -608,10 +596,10 @@ contract Handler is Actions {
         (address c, address owner) = (_collateral(k), owners[i]);
         for (uint256 j; j < 3; ++j) {
             address who = _underwriter(j);
-            uint256 shares = buffer.maxRedeem(who);
-            if (shares == 0) continue;
+            uint256 assets = buffer.maxWithdraw(who);
+            if (assets == 0) continue;
             vm.prank(who);
-            buffer.redeem(shares, who, who);
+            buffer.withdraw(assets, who, who);
         }
         uint256 debt = vault.debtOf(c, owner);
         if (vault.position(c, owner).collateral < type(uint112).max) {

@@ -234,6 +234,26 @@ describe("AuctionHouse.absorb", () => {
     }
   });
 
+  describe("a part of a position of next to no equity", () => {
+    it("is TooSmall where roundings could outweigh what the part lowers, and is absorbed where they can't", async () => {
+      const { house, oracle, borrower, position, payNobody, absorb, setCap } = await opened();
+      await payNobody();
+      // an equity of 2 units of 15,900 million: nine tenths of the position lower its debt by less than that over the price
+      await oracle.setPrice(priceE36(1590) + 2n * 10n ** 17n);
+      await setCap(weth(9));
+      await expect(absorb())
+        .to.be.revertedWithCustomError(house, "NotAbsorbable")
+        .withArgs(borrower, AbsorbRefusal.TooSmall);
+      // half of 20 units, which is what the buffer leaves, is enough
+      await oracle.setPrice(priceE36(1590) + 20n * 10n ** 17n);
+      const before = await position();
+      await absorb();
+      const after = await position();
+      expect(after.debt).to.be.gt(0);
+      expect(after.debt * before.collateral).to.be.lt(before.debt * after.collateral);
+    });
+  });
+
   it("takes no more than the buffer's cap has room for", async () => {
     const { house, collateral, borrower, buffer, setPrice, setCap, absorb } = await selling();
     await setCap(weth(1));

@@ -74,6 +74,21 @@ describe("AuctionHouse.absorbMany", () => {
     expect((await buffer.capacity(collateral)).room).to.equal(0);
   });
 
+  it("passes over a position of next to no equity, of which roundings would outweigh the part that there is room for", async () => {
+    const { house, vault, oracle, collateral, owners, setCap, payNobody, absorbMany, absorbed } = await three();
+    await payNobody();
+    const [first, second] = owners;
+    // an LTV of 95 %, of which there is more to absorb than there is room
+    await vault.connect(second).repay(collateral, usdc(1_500), second!);
+    // and one of 2 units less than all
+    await oracle.setPrice(priceE36(1590) + 2n * 10n ** 17n);
+    await setCap(weth(9));
+    await expect(absorbMany(first!)).to.be.revertedWithCustomError(house, "NothingAbsorbed");
+    const { blockNumber } = await absorbMany(...owners);
+    const events = await absorbed(blockNumber!);
+    expect(events.map(({ owner, amount }) => [owner, amount])).to.deep.equal([[second!.address, weth(9)]]);
+  });
+
   it("writes off each that is insolvent, and pays for each", async () => {
     const { vault, collateral, owners, setPrice, absorbMany, absorbed } = await three();
     await setPrice(1400);

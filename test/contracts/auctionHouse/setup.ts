@@ -61,6 +61,7 @@ export const AbsorbRefusal = {
   Enlarged: 3n,
   Diverged: 4n,
   BufferFull: 5n,
+  TooSmall: 6n,
 } as const;
 
 /** Gas for which `KeeperPay` pays. */
