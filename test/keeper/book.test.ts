@@ -1,6 +1,7 @@
 import { expect } from "chai";
 
 import { Book, UNDO_BLOCKS } from "../../scripts/keeper/book/Book";
+import { Requests } from "../../scripts/keeper/book/Requests";
 import { type Position, debtOf, ltvWad } from "../../scripts/keeper/book/position";
 import { WAD } from "../../scripts/keeper/fixedPoint";
 
@@ -63,18 +64,8 @@ describe("Book", () => {
     expect(book.unhealthy("M", ONE, 1n, 1n)).to.deep.equal([]);
   });
 
-  it("keeps an auction through fills and drops it at its end", () => {
-    const book = new Book();
-    book.apply({ market: "M", owner: "a", collateral: 5n, debtShares: 3n }, 1);
-    book.apply({ market: "M", owner: "a", auction: "started" }, 2);
-    book.apply({ market: "M", owner: "a", collateral: -1n }, 3);
-    expect(book.inAuction("M").map(({ collateral }) => collateral)).to.deep.equal([4n]);
-    book.apply({ market: "M", owner: "a", auction: "ended" }, 4);
-    expect(book.inAuction("M")).to.deep.equal([]);
-  });
-
   it("says what a position owes and its LTV, both rounded up", () => {
-    const position = { market: "M", owner: "a", collateral: 3n, debtShares: 2n, riskAt: 0n, bountyAt: 0n };
+    const position = { market: "M", owner: "a", collateral: 3n, debtShares: 2n };
     expect(debtOf(position, ONE + 1n)).to.equal(3n);
     expect(ltvWad(3n, 2n, PRICE)).to.equal((2n * WAD) / 3n + 1n);
     expect(ltvWad(0n, 2n, PRICE)).to.equal(undefined);
@@ -91,7 +82,7 @@ describe("Book", () => {
           const market = next(4) === 0 ? "N" : "M";
           const owner = `0x${next(60).toString(16).padStart(2, "0")}`;
           const key = `${market}:${owner}`;
-          const old = plain.get(key) ?? { market, owner, collateral: 0n, debtShares: 0n, riskAt: 0n, bountyAt: 0n };
+          const old = plain.get(key) ?? { market, owner, collateral: 0n, debtShares: 0n };
           const collateral = next(5) === 0 ? -old.collateral : BigInt(next(1000));
           const debtShares = next(5) === 0 ? -old.debtShares : BigInt(next(800));
           book.apply({ market, owner, collateral, debtShares }, block);
@@ -136,5 +127,30 @@ describe("Book", () => {
     const started = process.hrtime.bigint();
     for (let i = 0; i < 100; i++) book.unhealthy("M", ONE, PRICE, 7999n);
     expect(Number(process.hrtime.bigint() - started) / 1e8).to.be.lessThan(2); // milliseconds each
+  });
+});
+
+describe("Requests", () => {
+  it("gives out those whose cooldown is over or not known, a few at a time, in turn", () => {
+    const requests = new Requests();
+    for (const controller of ["a", "b", "c"]) requests.add(controller, 1);
+    requests.note("b", 5n, 1_000n, 1);
+    expect(requests.due(999n, 2)).to.deep.equal(["a", "c"]);
+    expect(requests.due(1_000n, 2)).to.deep.equal(["b", "a"]);
+    expect(requests.due(1_000n, 2)).to.deep.equal(["c", "b"]);
+    requests.add("b", 2); // asked for more: its cooldown is not known
+    expect(requests.due(0n, 9)).to.include("b");
+  });
+
+  it("forgets one that is fulfilled, once no reorganisation can bring it back", () => {
+    const requests = new Requests();
+    requests.add("a", 10);
+    requests.note("a", 0n, 500n, 10 + UNDO_BLOCKS - 1);
+    expect(requests.controllers()).to.deep.equal(["a"]);
+    expect(requests.due(499n, 1)).to.deep.equal([]);
+    requests.recheck();
+    expect(requests.due(499n, 1)).to.deep.equal(["a"]);
+    requests.note("a", 0n, 500n, 10 + UNDO_BLOCKS);
+    expect(requests.controllers()).to.deep.equal([]);
   });
 });

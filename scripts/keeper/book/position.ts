@@ -14,8 +14,8 @@ export function debtOf(position: Position, indexE27: bigint): bigint {
   return ceilDiv(position.debtShares * indexE27, INDEX_SCALE);
 }
 
-/** Debt over the collateral's value in Wad, rounded up; undefined where there is no collateral. */
+/** Debt over the collateral's value in Wad, value rounded down and LTV up; undefined where there is no value. */
 export function ltvWad(collateral: bigint, debt: bigint, priceE36: bigint): bigint | undefined {
-  if (collateral === 0n || priceE36 === 0n) return undefined;
-  return ceilDiv(debt * PRICE_SCALE * WAD, collateral * priceE36);
+  const value = (collateral * priceE36) / PRICE_SCALE;
+  return value === 0n ? undefined : ceilDiv(debt * WAD, value);
 }

@@ -1,3 +1,4 @@
+import { ltvWad } from "../book/position";
 import { PRICE_SCALE, WAD, bpsToWad, ceilDiv, max, min } from "../fixedPoint";
 import { isFull } from "./buy";
 import { GAS_UNITS, PAID_UNITS, gasCost, payOfPosition } from "./gas";
@@ -32,7 +33,7 @@ export function decideAbsorb(view: MarketView, policy: Policy): Decisions {
       skips.push({ market, owner, reason: "buffer-full" });
       continue;
     }
-    if (item.ltvWad < WAD && ltvAt(item, priceE36) >= WAD) {
+    if (item.ltvWad < WAD && ltvAt(item.position.collateral, item.debt, priceE36) >= WAD) {
       skips.push({ market, owner, reason: "diverged" });
       continue;
     }
@@ -70,13 +71,13 @@ function absorption(
 ): Absorption {
   const full = payOfPosition(pay, units, market, priceE36, { collateral: position.collateral, debt });
   const collateral = position.collateral - full;
-  const ltvWad = ceilDiv(debt * PRICE_SCALE * WAD, max(collateral * priceE36, 1n));
-  const multipleWad = WAD - min(bpsToWad(parameters.absorbDiscountBps), equityShareWad(ltvWad));
+  const ltv = ltvAt(collateral, debt, priceE36);
+  const multipleWad = WAD - min(bpsToWad(parameters.absorbDiscountBps), equityShareWad(ltv));
   // everything at one multiple: a lane that doesn't fall
   const lane = { priceE36, ageWad: 0n, ratePerHour: 1n, slopeWad: 0n };
   const { targetLtvBps } = parameters;
   const wanted =
-    ltvWad >= WAD
+    ltv >= WAD
       ? collateral
       : sizeToTarget(lane, { multipleWad, flat: collateral }, { collateral, debt, minDebt, targetLtvBps, feeWad: 0n });
   const costOf = (amount: bigint): bigint => min(ceilDiv(amount * multipleWad * priceE36, WAD * PRICE_SCALE), debt);
@@ -85,6 +86,7 @@ function absorption(
   return { taken, cost: min(costOf(taken), cash), pay: wanted === 0n ? 0n : (full * taken) / wanted };
 }
 
-function ltvAt({ position, debt }: PositionView, priceE36: bigint): bigint {
-  return ceilDiv(debt * PRICE_SCALE * WAD, max(position.collateral * priceE36, 1n));
+/** What has no value is insolvent. */
+function ltvAt(collateral: bigint, debt: bigint, priceE36: bigint): bigint {
+  return ltvWad(collateral, debt, priceE36) ?? WAD;
 }
