@@ -565,8 +565,10 @@ contract AuctionHouse is IAuctionHouse, AccessManaged, Multicall, ReentrancyGuar
         uint256 amount,
         uint256 repaid
     ) internal pure returns (bool) {
-        if (repaid == state.debt || state.collateral.ltvWadUp(state.debt, priceE36) >= WAD) return false;
-        return !state.collateral.isLtvLower(state.debt, state.collateral - amount, state.debt - repaid + 2);
+        if (repaid == state.debt) return false;
+        if (state.collateral.isLtvLower(state.debt, state.collateral - amount, state.debt - repaid + 2)) return false;
+        // without equity there is nothing to lower
+        return state.collateral.ltvWadUp(state.debt, priceE36) < WAD;
     }
 
     function _refusal(Reading memory r, uint256 riskAt, uint256 ltvWad) internal view returns (Refusal) {
