@@ -4,12 +4,19 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { loadFixture, mine, setBalance, time } from "@nomicfoundation/hardhat-network-helpers";
+import {
+  loadFixture,
+  mine,
+  setBalance,
+  setNextBlockBaseFeePerGas,
+  time,
+} from "@nomicfoundation/hardhat-network-helpers";
 import { expect } from "chai";
 import { MaxUint256 } from "ethers";
 import hre from "hardhat";
 
 import { Store } from "../../scripts/keeper/store/Store";
+import { PAY } from "../contracts/fixture";
 import { USDC, WETH, deployInventory, deployMarket, priceE36 } from "../contracts/periphery/fixture";
 import { HardhatRpc, configOf, runKeeper, serve, signer } from "./world";
 
@@ -53,7 +60,7 @@ describe("Keeper", () => {
     expect(await metric("keeper_book_corrections_total")).to.equal(0);
   });
 
-  it("starts unhealthy positions once, buys from them at a profit, and frees them when they are healthy", async () => {
+  it("opens the lane once, for pay, buys from all at a profit, and stops when they are healthy", async () => {
     const m = await loadFixture(market);
     const { step, metric } = await runKeeper(await config(m));
     await step();
@@ -66,48 +73,69 @@ describe("Keeper", () => {
         }),
       );
 
-    expect(kinds(await step())).to.deep.equal(["start", "start", "start"]);
-    const bounty = await m.weth.balanceOf(signer.address);
-    expect(bounty).to.be.gt(0);
+    expect(kinds(await step())).to.deep.equal(["open"]);
+    expect(await m.weth.balanceOf(signer.address)).to.be.gt(0);
+    expect(await m.house.isOpen(m.weth)).to.equal(true);
 
     const seen: string[] = [];
-    for (let i = 0; i < 200 && (await m.house.lane(m.weth)).auctions > 0n; i++) {
-      seen.push(...kinds(await step(30)));
-    }
+    for (let i = 0; i < 100 && (await ltvs()).some((ltv) => ltv > 8300); i++) seen.push(...kinds(await step(30)));
     await step(); // picks up the last outcome
-    expect(new Set(seen)).to.deep.equal(new Set(["buy", "cancel"]));
-    expect((await m.house.lane(m.weth)).auctions).to.equal(0);
+    expect(new Set(seen)).to.deep.equal(new Set(["buy"]));
     for (const ltv of await ltvs()) expect(ltv).to.be.within(7880, 8300);
     expect(await m.usdc.balanceOf(signer.address)).to.be.gt(0);
+    expect(await step(30)).to.deep.equal([]);
     expect(await metric("keeper_book_corrections_total")).to.equal(0);
-    expect(await metric("keeper_missed_auctions_total")).to.equal(0);
+    expect(await metric("keeper_missed_total")).to.equal(0);
     expect(await metric("keeper_pending_transactions")).to.equal(0);
   });
 
-  it("has the buffer take over what is past absorbLtv", async () => {
+  it("opens no lane where that doesn't pay, unless it is told to", async () => {
     const m = await loadFixture(market);
-    const { step } = await runKeeper(await config(m));
-    await step();
-    await fall(m, 2150n); // 93 %
-    expect(kinds(await step())).to.deep.equal(["absorb", "absorb", "absorb"]);
-    expect((await m.buffer.inventory(m.weth)).amount).to.be.gt(WETH);
-    for (const owner of m.borrowers) expect(await m.vault.debtOf(m.weth, owner)).to.be.lt(20_000n * USDC);
+    await m.house.setPay({ ...PAY, capBps: 0, wrappedNative: m.weth });
+    await m.oracle.setPrice(priceE36(2350n));
+    const settings = { ...(await config(m)), pools: new Map<string, string>() };
+    const forProfit = await runKeeper(settings);
+    expect(await forProfit.step()).to.deep.equal([]);
+    const service = await runKeeper({ ...settings, policy: { ...settings.policy, workAtLoss: true } });
+    expect(kinds(await service.step())).to.deep.equal(["open"]);
   });
 
-  it("cancels auctions of positions that are healthy again, and also those without debt", async () => {
+  it("has the buffer absorb all that is past absorbLtv in one transaction, at any base fee that pays", async () => {
+    for (const gwei of [20n, 700n]) {
+      const m = await loadFixture(market);
+      await m.house.setPay({ ...PAY, marginBps: 6_000, nativeOracle: m.oracle, wrappedNative: m.weth });
+      const { step } = await runKeeper(await config(m));
+      await step();
+      await fall(m, 2150n); // 93 %
+      await setNextBlockBaseFeePerGas(gwei * 10n ** 9n);
+      await mine();
+      const actions = await step();
+      expect(kinds(actions)).to.include("absorb");
+      expect((await m.buffer.inventory(m.weth)).amount).to.be.gt(WETH);
+      for (const owner of m.borrowers) expect(await m.vault.debtOf(m.weth, owner)).to.be.lt(20_000n * USDC);
+      expect(await m.weth.balanceOf(signer.address)).to.be.gt(0);
+    }
+  });
+
+  it("fulfils a request when its cooldown is over, for pay", async () => {
     const m = await loadFixture(market);
-    const { step } = await runKeeper(await config(m));
-    await step();
-    await m.oracle.setPrice(priceE36(2350n));
-    expect(kinds(await step())).to.deep.equal(["start", "start", "start"]);
-    const [first] = m.borrowers;
-    await m.usdc.mint(first!, 1000n * USDC);
-    await m.usdc.connect(first).approve(m.vault, MaxUint256);
-    await m.vault.connect(first).repay(m.weth, MaxUint256, first!);
-    expect(kinds(await step())).to.include("cancel");
-    await m.oracle.setPrice(priceE36(3000n));
-    expect(kinds(await step())).to.deep.equal(["cancel", "cancel"]);
-    expect((await m.house.lane(m.weth)).auctions).to.equal(0);
+    const { step, store, keeper } = await runKeeper(await config(m));
+    await m.buffer.connect(m.lender).requestRedeem(await m.buffer.balanceOf(m.lender), m.lender, m.lender);
+    expect(await step()).to.deep.equal([]);
+    keeper.save();
+    expect(store.loadCheckpoint()?.controllers).to.deep.equal([m.lender.address]);
+    await time.increase(86_400);
+    await mine();
+    expect(await step()).to.deep.equal([]); // the market was not watched, and nobody pays for that
+    await m.house.observe(m.weth);
+    await time.increase(1_800);
+    await mine();
+    // a restart in between changes nothing
+    const second = await runKeeper(await config(m), store);
+    expect(kinds(await second.step())).to.deep.equal(["fulfil"]);
+    expect(await m.usdc.balanceOf(signer.address)).to.be.gt(0);
+    expect((await m.buffer.claimable(m.lender)).assets).to.be.gt(0);
+    expect(await second.step()).to.deep.equal([]);
   });
 
   it("buys inventory at a profit", async () => {
@@ -121,20 +149,21 @@ describe("Keeper", () => {
     expect(await m.usdc.balanceOf(signer.address)).to.be.gt(0);
   });
 
-  it("says why it missed an auction that another took", async () => {
+  it("says why it missed what another did", async () => {
     const m = await loadFixture(market);
     const { step, store } = await runKeeper(await config(m, { minProfit: 10n ** 15n }));
     await step();
     await m.oracle.setPrice(priceE36(2350n));
-    await step();
-    for (let i = 0; i < 10; i++) expect(await step(60)).to.deep.equal([]);
     const [owner] = m.borrowers;
+    await m.house.connect(m.trader).open(m.weth, owner!, m.trader); // before it could look
+    for (let i = 0; i < 10; i++) expect(await step(60)).to.deep.equal([]);
     await m.usdc.mint(m.trader, 100_000n * USDC);
     await m.usdc.connect(m.trader).approve(m.vault, MaxUint256);
     await m.house.connect(m.trader).buy(m.weth, owner!, WETH, MaxUint256, m.trader, "0x");
     await step();
-    const [missed, ...rest] = store.missed();
+    const [opened, missed, ...rest] = store.missed();
     expect(rest).to.deep.equal([]);
+    expect(opened).to.include({ kind: "open", owner: owner!.address, taker: m.trader.address, reason: "not-seen" });
     expect(missed).to.include({
       kind: "buy",
       owner: owner!.address,
@@ -156,7 +185,7 @@ describe("Keeper", () => {
     const second = await runKeeper({ ...settings, fromBlock: 1_000_000 }, first.store); // can't read the past again
     await second.step();
     expect(await second.metric("keeper_positions")).to.equal(3);
-    expect(await second.metric("keeper_auctions")).to.equal(3);
+    expect(await second.metric("keeper_unhealthy_positions")).to.equal(3);
     expect(await second.metric("keeper_book_corrections_total")).to.equal(0);
   });
 
@@ -166,19 +195,19 @@ describe("Keeper", () => {
     await step();
     const snapshot: unknown = await hre.network.provider.send("evm_snapshot", []);
     await m.oracle.setPrice(priceE36(2350n));
+    expect(kinds(await step())).to.deep.equal(["open"]);
     await step();
-    await step();
-    expect(await metric("keeper_auctions")).to.equal(3);
     await hre.network.provider.send("evm_revert", [snapshot]);
     await time.increase(7);
     await mine(3, { interval: 11 });
     await keeper.onBlock(await latest());
     expect(await metric("keeper_reorgs_total")).to.equal(1);
-    expect(await metric("keeper_auctions")).to.equal(0);
+    expect(await metric("keeper_unhealthy_positions")).to.equal(0);
     expect(await metric("keeper_book_corrections_total")).to.equal(0);
+    expect(await m.house.isOpen(m.weth)).to.equal(false);
     await m.oracle.setPrice(priceE36(2350n));
-    expect(kinds(await step())).to.deep.equal(["start", "start", "start"]); // with nonces that are free again
-    expect((await m.house.lane(m.weth)).auctions).to.equal(3);
+    expect(kinds(await step())).to.deep.equal(["open"]); // with a nonce that is free again
+    expect(await m.house.isOpen(m.weth)).to.equal(true);
   });
 
   it("finds a book that is wrong and reads it anew", async () => {
@@ -223,7 +252,7 @@ describe("Keeper", () => {
     await m.oracle.setBroken(true);
     expect(await step()).to.deep.equal([]);
     await m.oracle.setBroken(false);
-    expect(kinds(await step())).to.deep.equal(["start", "start", "start"]);
+    expect(kinds(await step())).to.deep.equal(["open"]);
     expect(await metric("keeper_transactions_refused_total")).to.equal(0);
   });
 
@@ -257,7 +286,6 @@ describe("Keeper", () => {
       vault: addresses.vault,
       flashLiquidator: addresses.flashLiquidator,
       nativeMarket: await m.weth.getAddress(),
-      syncInterval: 0,
       maxLag: 0,
       metricsPort: 0,
       pollInterval: 20,
@@ -269,14 +297,14 @@ describe("Keeper", () => {
     const child = spawn(process.execPath, cli, { env, stdio: ["ignore", "ignore", "inherit"] });
     try {
       const ended = new Promise<number | null>((resolve) => child.once("close", resolve));
-      for (let i = 0; i < 300 && (await m.house.lane(m.weth)).auctions < 3n; i++) await sleep(100);
-      expect((await m.house.lane(m.weth)).auctions).to.equal(3);
+      for (let i = 0; i < 300 && !(await m.house.isOpen(m.weth)); i++) await sleep(100);
+      expect(await m.house.isOpen(m.weth)).to.equal(true);
       await sleep(500);
       child.kill("SIGTERM");
       expect(await ended).to.equal(0);
       const kept = new Store(store, `31337:${addresses.vault}:${signer.address}`);
       expect(kept.loadCheckpoint()?.positions.length).to.equal(3);
-      expect(kept.nonceFloor).to.equal(3);
+      expect(kept.nonceFloor).to.equal(1);
       kept.close();
     } finally {
       child.kill("SIGKILL");

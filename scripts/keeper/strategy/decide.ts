@@ -25,14 +25,15 @@ export function decide(view: MarketView, policy: Policy): Decisions {
   const open = decideOpen(view, policy, absorbed);
   // an open lane stops the sale of inventory
   const inventory = open.decisions.length > 0 ? undefined : decideInventory(view, policy);
+  const decisions = [
+    ...(buy === undefined ? [] : [buy]),
+    ...absorb.decisions,
+    ...open.decisions,
+    ...(inventory === undefined ? [] : [inventory]),
+  ];
   return {
-    decisions: [
-      ...(buy === undefined ? [] : [buy]),
-      ...absorb.decisions,
-      ...open.decisions,
-      ...(inventory === undefined ? [] : [inventory]),
-      ...decideSync(view, policy),
-    ],
+    // all of these bring the rate up to date as well
+    decisions: decisions.length > 0 ? decisions : decideSync(view, policy),
     skips: [...skips, ...absorb.skips, ...open.skips],
   };
 }
