@@ -42,7 +42,7 @@ async function deployOnFreshChain() {
   }
 }
 
-async function ceilingOf(chain: Chain, { Vault, WETH }: Record<string, string>): Promise<bigint> {
+async function ceilingOf(chain: NodeChain, { Vault, WETH }: Record<string, string>): Promise<bigint> {
   const [market] = await chain.read(Vault ?? "", vaultAbi, "market", [WETH]);
   return (market as { debtCeiling: bigint }).debtCeiling;
 }

@@ -70,16 +70,16 @@ describe("deploy scripts", () => {
       expect(market.oracle).to.equal(await at(`ChainlinkOracle_${name}`));
       expect(market.borrowOracle).to.equal(await at(`GuardedOracle_${name}`));
       expect([market.maxLtvBps, market.lltvBps]).to.deep.equal([8000n, 8300n]);
-      expect(market.minDebt).to.equal(500_000_000n);
+      expect(market.minDebt).to.equal(1_500_000_000n);
       expect(market.debtCeiling).to.equal(name === "ETH" ? 50_000_000_000_000n : 20_000_000_000_000n);
 
       const lane = await house.laneParameters(token);
       expect(lane.slopeWad).to.equal((5n * 10n ** 15n) / 60n); // 0.5 % a minute
       expect([lane.minPremiumBps, lane.maxPremiumBps, lane.maxDiscountBps]).to.deep.equal([50n, 400n, 600n]);
       expect([lane.targetLtvBps, lane.absorbLtvBps, lane.absorbDiscountBps]).to.deep.equal([7885n, 9100n, 300n]);
-      expect([lane.liquidationFeeBps, lane.paceBps, lane.stressPaceBps]).to.deep.equal([50n, 120n, 480n]);
-      expect([lane.absorbDelay, lane.maxAuctionDuration, lane.emaPeriod]).to.deep.equal([3600n, 14_400n, 1800n]);
-      expect([lane.tip, lane.chipBps]).to.deep.equal([20_000_000n, 2n]);
+      expect([lane.liquidationFeeBps, lane.paceBps, lane.urgency]).to.deep.equal([50n, 40n, 8n]);
+      expect([lane.firstDiscountBps, lane.clearHours]).to.deep.equal([150n, 720n]);
+      expect([lane.idleTime, lane.emaPeriod]).to.deep.equal([300n, 1800n]);
       expect(lane.depthOracle).to.equal(await at(`DepthSum_${name}`));
       expect(lane.guard).to.equal(await at(`GuardedOracle_${name}`));
 
@@ -95,10 +95,10 @@ describe("deploy scripts", () => {
       expect(whole(averageE36)).to.be.closeTo(mockPrices[name]!, mockPrices[name]! / 5000);
       expect(await guard.diverged()).to.equal(false);
 
-      // 1.2 times what moves the pools by 1 %, an hour
+      // two fifths of what moves the pools by 1 %, an hour
       const depth = await (await ethers.getContractAt("IDepthOracle", lane.depthOracle)).depth();
       // to a billionth: the means were another second's
-      expect((await house.lane(token)).ratePerHour).to.be.closeTo((depth * 120n) / 100n, depth / 10n ** 9n);
+      expect((await house.lane(token)).ratePerHour).to.be.closeTo((depth * 40n) / 100n, depth / 10n ** 9n);
     }
   });
 
