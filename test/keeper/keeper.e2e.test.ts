@@ -101,7 +101,7 @@ describe("Keeper", () => {
   });
 
   it("has the buffer absorb all that is past absorbLtv in one transaction, at any base fee that pays", async () => {
-    for (const gwei of [20n, 700n]) {
+    for (const gwei of [20n, 250n]) {
       const m = await loadFixture(market);
       await m.house.setPay({ ...PAY, marginBps: 6_000, nativeOracle: m.oracle, wrappedNative: m.weth });
       const { step } = await runKeeper(await config(m));
@@ -115,6 +115,24 @@ describe("Keeper", () => {
       for (const owner of m.borrowers) expect(await m.vault.debtOf(m.weth, owner)).to.be.lt(20_000n * USDC);
       expect(await m.weth.balanceOf(signer.address)).to.be.gt(0);
     }
+  });
+
+  it("opens and buys at a base fee of 700 gwei, where that earns more", async () => {
+    const m = await loadFixture(market);
+    const { step } = await runKeeper(await config(m));
+    await step();
+    await m.oracle.setPrice(priceE36(2350n)); // the pool pays 3,000 still
+    const dear = async () => {
+      await setNextBlockBaseFeePerGas(700n * 10n ** 9n);
+      await mine();
+      return kinds(await step());
+    };
+    expect(await dear()).to.deep.equal(["open"]);
+    expect(await m.house.isOpen(m.weth)).to.equal(true);
+    const seen: string[] = [];
+    for (let i = 0; i < 10; i++) seen.push(...(await dear()));
+    expect(seen).to.include("buy");
+    expect(await m.usdc.balanceOf(signer.address)).to.be.gt(0);
   });
 
   it("fulfils a request when its cooldown is over, for pay", async () => {
@@ -285,6 +303,7 @@ describe("Keeper", () => {
       chainId: 31_337,
       vault: addresses.vault,
       flashLiquidator: addresses.flashLiquidator,
+      pools: { [await m.weth.getAddress()]: await m.venue.pool.getAddress() },
       nativeMarket: await m.weth.getAddress(),
       maxLag: 0,
       metricsPort: 0,
@@ -292,7 +311,8 @@ describe("Keeper", () => {
       store,
     };
     writeFileSync(file, JSON.stringify(settings));
-    const cli = [require.resolve("tsx/cli"), "scripts/keeper/cli.ts", "--config", file];
+    // in the very process, so that its end is the end of all
+    const cli = ["--import", "tsx", "scripts/keeper/cli.ts", "--config", file];
     const env = { PATH: process.env["PATH"], KEEPER_PRIVATE_KEY: signer.privateKey };
     const child = spawn(process.execPath, cli, { env, stdio: ["ignore", "ignore", "inherit"] });
     try {
@@ -304,7 +324,7 @@ describe("Keeper", () => {
       expect(await ended).to.equal(0);
       const kept = new Store(store, `31337:${addresses.vault}:${signer.address}`);
       expect(kept.loadCheckpoint()?.positions.length).to.equal(3);
-      expect(kept.nonceFloor).to.equal(1);
+      expect(kept.nonceFloor).to.be.gte(1);
       kept.close();
     } finally {
       child.kill("SIGKILL");
