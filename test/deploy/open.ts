@@ -10,7 +10,7 @@ import { ROLES } from "../../deploy/roles";
 import { type IVault, Vault__factory } from "../../typechain-types";
 import { deployed } from "./fixture";
 
-const BORROWED = parseUnits("1000", 6);
+const BORROWED = parseUnits("2000", 6);
 const unauthorized = new Interface(["error AccessManagedUnauthorized(address)"]).getError("AccessManagedUnauthorized");
 
 /** Runs a test on a protocol of its own that is handed over and not opened, then leaves chain and deployments as they were. */
