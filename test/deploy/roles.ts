@@ -113,9 +113,10 @@ describe("roles", () => {
       const [stranger] = (await ethers.getSigners()).slice(9);
       const calls: [Target, string][] = [
         ["Vault", "settle"],
-        ["Vault", "payBounty"],
+        ["Vault", "pay"],
+        ["Vault", "setLaneCeiling"],
         ["Vault", "collectBufferFees"],
-        ["LiquidityBuffer", "takeOver"],
+        ["LiquidityBuffer", "absorb"],
         ["LiquidityBuffer", "cover"],
       ];
       for (const [target, name] of calls) {
