@@ -141,8 +141,8 @@ describe("deploy scripts", () => {
   const [eth, btc] = hardhat.markets;
   const changed: [string, NetworkParameters, RegExp][] = [
     ["a setting", { ...hardhat, markets: [{ ...eth!, minDebt: "501" }, btc!] }, /market ETH: its limits differ from the parameters in minDebt; only the governor/],
-    ["what keepers are paid", { ...hardhat, pay: { ...hardhat.pay, capBps: 99 } }, /the keepers' pay differ from the parameters in capBps; only the governor/],
     ["shares of interest", { ...hardhat, interest: { ...hardhat.interest, reserveShareBps: 501 } }, /interest shares differ from the parameters in reserveShareBps; only the governor/],
+    ["what keepers are paid", { ...hardhat, pay: { ...hardhat.pay, capBps: 99 } }, /the keepers' pay differ from the parameters in capBps; only the governor/],
     ["a constructor's argument", { ...hardhat, buffer: { ...hardhat.buffer, name: "Another" } }, /LiquidityBuffer is deployed with other code or arguments/],
     ["a pool that does not exist", { ...hardhat, markets: [{ ...eth!, pool: { ...eth!.pool, fee: 100 } }, btc!] }, /market ETH: Uniswap v3 has no pool of fee 100/],
   ]; // prettier-ignore
