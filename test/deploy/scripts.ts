@@ -84,7 +84,7 @@ describe("deploy scripts", () => {
       expect(lane.guard).to.equal(await at(`GuardedOracle_${name}`));
 
       const inventory = await buffer.inventoryParameters(token);
-      expect(inventory.paceShareBps).to.equal(5000);
+      expect([inventory.paceShareBps, inventory.biteTime]).to.deep.equal([5000n, 1200n]);
       expect(inventory.cap).to.equal((name === "ETH" ? 10_000n : 300n) * unit);
 
       // both sources agree on the price at which the pools were made
@@ -150,6 +150,24 @@ describe("deploy scripts", () => {
     }
   });
 
+  it("set what keepers are paid, by the price of the chain's own coin", async () => {
+    const { house, weth } = await deployed();
+    const pay = await house.payParameters();
+    const gwei = 10n ** 9n;
+    expect([pay.feeCap, pay.tip, pay.interval]).to.deep.equal([2000n * gwei, gwei, 3600n]);
+    expect([pay.marginBps, pay.capBps]).to.deep.equal([2000n, 100n]);
+    expect(pay.wrappedNative).to.equal(weth);
+    const oracle = await ethers.getContractAt("IOracle", pay.nativeOracle);
+    expect(await oracle.price()).to.equal((BigInt(mockPrices["ETH"]!) * 10n ** 36n) / 10n ** 12n);
+  });
+
+  it("limit a market's debt by what its lane sells", async () => {
+    const { vault, house, weth } = await deployed();
+    const { clearHours } = await house.laneParameters(weth);
+    const { ratePerHour, lastPriceE36 } = await house.lane(weth);
+    expect((await vault.market(weth)).laneCeiling).to.equal((ratePerHour * clearHours * lastPriceE36) / 10n ** 36n);
+  });
+
   it("change nothing when run a second time", async () => {
     const { deployer } = await deployed();
     const addresses = async (): Promise<Record<string, string>> =>
@@ -170,6 +188,7 @@ describe("deploy scripts", () => {
     ["a setting", { ...hardhat, markets: [{ ...eth!, minDebt: "501" }, btc!] }, /market ETH: its limits differ from the parameters in minDebt; only the governor/],
     ["a debt ceiling", { ...hardhat, markets: [{ ...eth!, debtCeiling: "50000001" }, btc!] }, /market ETH: its limits differ from the parameters in debtCeiling; only the governor/],
     ["shares of interest", { ...hardhat, interest: { ...hardhat.interest, reserveShareBps: 501 } }, /interest shares differ from the parameters in reserveShareBps; only the governor/],
+    ["what keepers are paid", { ...hardhat, pay: { ...hardhat.pay, capBps: 99 } }, /the keepers' pay differ from the parameters in capBps; only the governor/],
     ["a constructor's argument", { ...hardhat, buffer: { ...hardhat.buffer, name: "Another" } }, /LiquidityBuffer is deployed with other code or arguments/],
     ["a pool that does not exist", { ...hardhat, markets: [{ ...eth!, pools: [{ ...eth!.pools[0]!, fee: 100 }] }, btc!] }, /market ETH: Uniswap v3 has no pool of fee 100/],
   ]; // prettier-ignore

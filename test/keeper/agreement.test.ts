@@ -1,5 +1,5 @@
 // The keeper's model of the contracts, against the contracts.
-import { loadFixture, setNextBlockBaseFeePerGas, time } from "@nomicfoundation/hardhat-network-helpers";
+import { loadFixture, mine, setNextBlockBaseFeePerGas, time } from "@nomicfoundation/hardhat-network-helpers";
 import { expect } from "chai";
 import { MaxUint256 } from "ethers";
 import hre from "hardhat";
@@ -10,15 +10,17 @@ import { MarketReader } from "../../scripts/keeper/chain/MarketReader";
 import { Reads } from "../../scripts/keeper/chain/Reads";
 import { INDEX_SCALE, PRICE_SCALE } from "../../scripts/keeper/fixedPoint";
 import { decideAbsorb } from "../../scripts/keeper/strategy/absorb";
-import { termsOf } from "../../scripts/keeper/strategy/buy";
+import { decideInventory, termsOf } from "../../scripts/keeper/strategy/buy";
 import { PAID_UNITS, payOfPosition, payOfRedemption } from "../../scripts/keeper/strategy/gas";
 import { cost, emitted, head, sizeToTarget } from "../../scripts/keeper/strategy/gradualAuction";
 import { type MarketView, type Policy, viewPosition } from "../../scripts/keeper/strategy/view";
-import { USDC, deployMarket, deployOpenLane, priceE36 } from "../contracts/periphery/fixture";
+import { INVENTORY } from "../contracts/fixture";
+import { USDC, deployInventory, deployMarket, deployOpenLane, priceE36 } from "../contracts/periphery/fixture";
 import { HardhatRpc } from "./world";
 
 const market = () => deployMarket("MockERC20");
 const openLane = () => deployOpenLane("MockERC20");
+const inventory = () => deployInventory("MockERC20");
 type Market = Awaited<ReturnType<typeof market>>;
 
 const GWEI = 10n ** 9n;
@@ -175,5 +177,27 @@ describe("the keeper's model", () => {
     const [event] = (await m.buffer.queryFilter(m.buffer.filters.RedeemFulfilled, "latest")).map(({ args }) => args);
     expect(payOfRedemption(pay, PAID_UNITS.fulfil, event!.assets + event!.pay)).to.be.closeTo(event!.pay, 1n);
     expect(event!.pay).to.be.gt(0n);
+  });
+
+  it("prices inventory as the buffer does, bite by bite", async () => {
+    const m = await loadFixture(inventory);
+    await m.buffer.setInventoryParameters(m.weth, { ...INVENTORY, emaToleranceBps: 10_000, biteTime: 1_200 });
+    for (const seconds of [310, 30, 60, 600, 3_600]) {
+      await time.increase(seconds);
+      await mine();
+      const venue = {
+        most: MaxUint256,
+        proceeds: (amount: bigint) => amount * 10n ** 6n,
+        marginalE36: () => 10n ** 60n,
+      };
+      const view = { ...(await look(m)), quote: venue };
+      const decision = decideInventory(view, policy); // the venue takes everything
+      if (decision?.kind !== "buyInventory") throw new Error("nothing is bought");
+      const blockTag = await time.latestBlock();
+      const quote = await m.buffer.quoteInventory(m.weth, MaxUint256, { blockTag });
+      expect(decision.amount).to.be.closeTo(quote.bought, close(quote.bought));
+      const cost = venue.proceeds(quote.bought) - decision.worth;
+      expect(cost).to.be.closeTo(quote.cost, close(venue.proceeds(quote.bought)));
+    }
   });
 });

@@ -175,7 +175,7 @@ describe("metrics", () => {
       const { port, address } = server.address() as { port: number; address: string };
       expect(address).to.equal("127.0.0.1");
       const get = async (path: string) => fetch(`http://127.0.0.1:${port}${path}`);
-      expect(await (await get("/metrics")).text()).to.include('keeper_missed_auctions_total{reason="gas"} 1');
+      expect(await (await get("/metrics")).text()).to.include('keeper_missed_total{reason="gas"} 1');
       expect((await get("/health")).status).to.equal(200);
       healthy = false;
       expect((await get("/health")).status).to.equal(503);
