@@ -9,7 +9,7 @@ import { BPS, PRICE_SCALE } from "./Units.sol";
 /// measures it, and the bounds of a payment.
 library KeeperPay {
     uint256 internal constant OPEN_GAS = 190_000;
-    uint256 internal constant ABSORB_GAS = 250_000;
+    uint256 internal constant ABSORB_GAS = 280_000;
     /// @dev Each further position in a transaction.
     uint256 internal constant ABSORB_MORE_GAS = 30_000;
     uint256 internal constant FULFIL_GAS = 270_000;

@@ -42,7 +42,7 @@ async function deployReal() {
     },
   ]);
   const pool = venue.pool;
-  const guarded = await ethers.deployContract("GuardedOracle", [oracle, pool, collateral, loan, HALF_AN_HOUR, 5000]);
+  const guarded = await ethers.deployContract("GuardedOracle", [oracle, pool, collateral, loan, HALF_AN_HOUR, 300]);
   const depthOracle = await ethers.deployContract("UniswapV3Depth", [pool, collateral, loan, HALF_AN_HOUR]);
 
   const manager = await ethers.deployContract("AccessManager", [admin]);

@@ -279,27 +279,27 @@ describe("decideAbsorb", () => {
   });
 
   it("is worth it where pay covers the gas of each and of all", () => {
-    // with these a call is paid 475 and costs 350, a further position 57 and 32
+    // with these a call is paid 532 and costs 295, a further position 57 and 32
     const many = (count: number, collateral: bigint) =>
       Array.from({ length: count }, (_, i) => position(`p${i}`, collateral, (collateral * 92n) / 100n));
     const at = (positions: PositionView[]) => decideAbsorb(market(positions, fees(1_000n, 100n, 9000n)), policy);
-    expect(only(at(many(1, 100_000n)))).to.include({ worth: 475n });
-    expect(reasons(at(many(1, 30_000n)))).to.deep.equal([["p0", "gas"]]); // 1 % of it is 300
-    // 300 and 57 for each more, of 351 and 33
-    expect(at(many(3, 30_000n)).decisions).to.deep.equal([]);
-    expect(only(at(many(4, 30_000n)))).to.deep.include({ owners: ["p0", "p1", "p2", "p3"], worth: 471n });
+    expect(only(at(many(1, 100_000n)))).to.include({ worth: 532n });
+    expect(reasons(at(many(1, 25_000n)))).to.deep.equal([["p0", "gas"]]); // 1 % of it is 250
+    // 250 and 57 for each more, of 296 and 33
+    expect(at(many(2, 25_000n)).decisions).to.deep.equal([]);
+    expect(only(at(many(3, 25_000n)))).to.deep.include({ owners: ["p0", "p1", "p2"], worth: 364n });
     expect(reasons(at(many(9, 3_000n)))).to.deep.equal(Array.from({ length: 9 }, (_, i) => [`p${i}`, "gas"])); // 30
   });
 
   it("is paid for a part in proportion, and not for dust", () => {
     const item = position("a", 100_000n, 92_000n);
     const at = (cash: bigint) =>
-      decideAbsorb(market([item], { ...fees(100n), capacity: { cash, room: 10n ** 9n } }), policy);
-    // (92,000 − 75,000)·0.97 / (0.97 − 0.75) would be needed, for a pay of 30; the call's gas is 35
+      decideAbsorb(market([item], { ...fees(100n, 100n, 0n), capacity: { cash, room: 10n ** 9n } }), policy);
+    // (92,000 − 75,000)·0.97 / (0.97 − 0.75) would be needed, for a pay of 28; the call's gas is 30
     expect(reasons(at(10n ** 9n))).to.deep.equal([["a", "gas"]]);
     const dear = (cash: bigint) =>
       decideAbsorb(market([item], { ...fees(100n, 100n, 9000n), capacity: { cash, room: 10n ** 9n } }), policy);
-    expect(only(dear(10n ** 9n)).worth).to.equal(47n);
+    expect(only(dear(10n ** 9n)).worth).to.equal(53n);
     expect(reasons(dear(10_000n))).to.deep.equal([["a", "gas"]]);
     expect(reasons(dear(0n))).to.deep.equal([["a", "buffer-full"]]);
   });
@@ -321,7 +321,7 @@ describe("decideAbsorb", () => {
     const view = market([item], fees(1_000n, 0n));
     expect(decideAbsorb(view, policy).decisions).to.deep.equal([]);
     expect(only(decideAbsorb(view, service)).worth).to.be.within(370n, 378n);
-    expect(decideAbsorb(view, { ...service, maxLossBps: 40n }).decisions).to.deep.equal([]);
+    expect(decideAbsorb(view, { ...service, maxLossBps: 35n }).decisions).to.deep.equal([]);
   });
 });
 

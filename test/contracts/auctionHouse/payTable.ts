@@ -180,8 +180,8 @@ describe("what keepers are paid, in a table", () => {
     const cell = (action: Action, debt: number, ltv: bigint, gwei: bigint): bigint =>
       cells.find((c) => c.action === action && c.debt === debt && c.ltv === ltv && c.baseFee === gwei * GWEI)!.pay;
     expect(cell("open", 50_000, 831n, 20n)).to.equal(usdc(9.576));
-    // 250,000 at 201 gwei: 0.0603 ETH
-    expect(cell("absorb", 50_000, 1050n, 200n)).to.equal(usdc(120.6));
+    // 280,000 at 201 gwei: 0.067536 ETH
+    expect(cell("absorb", 50_000, 1050n, 200n)).to.equal(usdc(135.072));
     // a hundredth of 5,000 / 1.2
     expect(cell("absorb", 5_000, 1200n, 2000n)).to.be.closeTo(usdc(41.666666), 1n);
     // half of an equity of 5,000 / 0.995 − 5,000
