@@ -1,8 +1,8 @@
-import { loadFixture, setCode, time } from "@nomicfoundation/hardhat-network-helpers";
+import { impersonateAccount, loadFixture, setBalance, setCode, time } from "@nomicfoundation/hardhat-network-helpers";
 import type { AddressLike } from "ethers";
 import { ethers } from "hardhat";
 
-import type { AuctionHouse, IAuctionHouse, ILiquidityBuffer, IVault } from "../../typechain-types";
+import type { AuctionHouse, IAuctionHouse, ILiquidityBuffer, IVault, Vault } from "../../typechain-types";
 
 export const WAD = 10n ** 18n;
 export const HOUR = 3600n;
@@ -73,6 +73,19 @@ export async function deployHouse(vault: AddressLike, authority: AddressLike): P
   return ethers.deployContract("AuctionHouse", [vault, authority], { libraries });
 }
 
+/** A contract as a signer. */
+export async function signerOf(contract: AddressLike) {
+  const address = await ethers.resolveAddress(contract);
+  await impersonateAccount(address);
+  await setBalance(address, WAD);
+  return ethers.getSigner(address);
+}
+
+/** Sets what the lane of a market lets it owe, as the auction house does. */
+export async function setLaneCeiling(vault: Vault, collateral: AddressLike, assets: bigint): Promise<void> {
+  await vault.connect(await signerOf(await vault.auctionHouse())).setLaneCeiling(collateral, assets);
+}
+
 /**
  * The core with mock tokens and a mock oracle, connected, one WETH market at 2000 USDC, everybody funded and with the
  * vault and the buffer approved: 1,000,000 USDC lent, 200,000 USDC underwritten, 100 WETH of depth.
@@ -105,6 +118,8 @@ async function deployCore(rateAtKink = WAD / 20n, rateAtFull = WAD / 2n) {
   await vault.setInterestShares(500, 500);
   await house.setLane(collateral, { ...LANE, depthOracle: depth, guard });
   await house.setPay({ ...PAY, nativeOracle: oracle, wrappedNative: collateral });
+  // whatever the lane lets out, so that a test can lend what it wants to
+  await setLaneCeiling(vault, collateral, ethers.MaxUint256);
   await buffer.setInventoryParameters(collateral, INVENTORY);
 
   for (const user of [lender, underwriter, borrower, keeper, other]) {

@@ -83,13 +83,81 @@ describe("Vault: authorization", () => {
       .withArgs(borrower.address, other.address, true);
     expect(await vault.isAuthorized(borrower, other)).to.equal(true);
     expect(await vault.nonces(borrower)).to.equal(1);
+    // a second time it passes without effect, while it stands as signed
+    await expect(vault.setAuthorizationWithSignature(message, signature)).not.to.emit(vault, "AuthorizationSet");
+    expect(await vault.nonces(borrower)).to.equal(1);
+    const back = { ...message, allowed: false, nonce: 1n };
+    await vault.setAuthorizationWithSignature(back, await sign(borrower, vault, back));
+    expect(await vault.isAuthorized(borrower, other)).to.equal(false);
+    expect(await vault.nonces(borrower)).to.equal(2);
     await expect(vault.setAuthorizationWithSignature(message, signature)).to.be.revertedWithCustomError(
       vault,
       "BadSignature",
     );
-    const back = { ...message, allowed: false, nonce: 1n };
-    await vault.setAuthorizationWithSignature(back, await sign(borrower, vault, back));
     expect(await vault.isAuthorized(borrower, other)).to.equal(false);
+  });
+
+  it("goes through in a multicall though another submitted it first", async () => {
+    const { vault, collateral, loan, borrower, other, keeper, message } = await signing();
+    await vault.connect(borrower).supplyCollateral(collateral, weth(10), borrower);
+    const signature = await sign(borrower, vault, message);
+    const token = await collateral.getAddress();
+    const calls = [
+      vault.interface.encodeFunctionData("setAuthorizationWithSignature", [message, signature]),
+      vault.interface.encodeFunctionData("borrow", [token, usdc(600), borrower.address, other.address]),
+    ];
+    await vault.connect(keeper).setAuthorizationWithSignature(message, signature);
+    const multicall = vault.connect(other).multicall(calls);
+    await expect(multicall).not.to.emit(vault, "AuthorizationSet");
+    await expect(multicall).to.changeTokenBalance(loan, other, usdc(600));
+    expect(await vault.nonces(borrower)).to.equal(1);
+  });
+
+  it("changes nothing by a replay after it was revoked, or granted again", async () => {
+    const { vault, borrower, other, message } = await signing();
+    const grant = await sign(borrower, vault, message);
+    await vault.setAuthorizationWithSignature(message, grant);
+    const revocation = { ...message, allowed: false, nonce: 1n };
+    const revoke = await sign(borrower, vault, revocation);
+    await vault.connect(borrower).setAuthorization(other, false);
+    for (const send of [
+      () => vault.setAuthorizationWithSignature(message, grant),
+      () => vault.multicall([vault.interface.encodeFunctionData("setAuthorizationWithSignature", [message, grant])]),
+    ]) {
+      await expect(send()).to.be.revertedWithCustomError(vault, "BadSignature");
+    }
+    expect(await vault.isAuthorized(borrower, other)).to.equal(false);
+    // the other way round: what is revoked already consumes its nonce all the same, and can't come back
+    await vault.setAuthorizationWithSignature(revocation, revoke);
+    expect(await vault.nonces(borrower)).to.equal(2);
+    await expect(vault.setAuthorizationWithSignature(revocation, revoke)).not.to.emit(vault, "AuthorizationSet");
+    await vault.connect(borrower).setAuthorization(other, true);
+    await expect(vault.setAuthorizationWithSignature(revocation, revoke)).to.be.revertedWithCustomError(
+      vault,
+      "BadSignature",
+    );
+    expect(await vault.isAuthorized(borrower, other)).to.equal(true);
+    expect(await vault.nonces(borrower)).to.equal(2);
+  });
+
+  it("with the next nonce consumes it and sets, though it stands as signed", async () => {
+    const { vault, borrower, other, message } = await signing();
+    await vault.connect(borrower).setAuthorization(other, true);
+    await expect(vault.setAuthorizationWithSignature(message, await sign(borrower, vault, message)))
+      .to.emit(vault, "AuthorizationSet")
+      .withArgs(borrower.address, other.address, true);
+    expect(await vault.nonces(borrower)).to.equal(1);
+  });
+
+  it("with a used nonce still needs the owner's signature: success proves consent", async () => {
+    const { vault, borrower, other, message } = await signing();
+    await vault.setAuthorizationWithSignature(message, await sign(borrower, vault, message));
+    for (const forged of ["0x", "0x1234", await sign(other, vault, message)]) {
+      await expect(vault.setAuthorizationWithSignature(message, forged)).to.be.revertedWithCustomError(
+        vault,
+        "BadSignature",
+      );
+    }
   });
 
   it("refuses a nonce that is not the next", async () => {

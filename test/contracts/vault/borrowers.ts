@@ -351,16 +351,76 @@ describe("Vault: borrowers", () => {
       expect(balance - (await loan.balanceOf(borrower))).to.equal(mulDivUp(after, await vault.indexE27(), INDEX));
     });
 
-    it("refuses to leave less than the least debt", async () => {
-      const { vault, collateral, borrower, open } = await coreWithoutInterest();
+    for (const assets of [usdc(500) + 1n, usdc(1000) - 1n]) {
+      it(`takes 500 of 1,000 and leaves the least debt where ${assets.toString()} would leave less`, async () => {
+        const { vault, collateral, loan, borrower, other, open } = await coreWithoutInterest();
+        await open(borrower, weth(10), usdc(1000));
+        const args = [collateral, assets, borrower] as const;
+        expect(await vault.connect(other).repay.staticCall(...args)).to.deep.equal([usdc(500), usdc(500)]);
+        const repay = vault.connect(other).repay(...args);
+        await expect(repay)
+          .to.emit(vault, "Repaid")
+          .withArgs(await collateral.getAddress(), borrower.address, other.address, usdc(500), usdc(500));
+        await expect(repay).to.changeTokenBalances(loan, [other, vault], [-usdc(500), usdc(500)]);
+        expect(await vault.debtOf(collateral, borrower)).to.equal(usdc(500));
+        expect((await vault.market(collateral)).debtShares).to.equal(usdc(500));
+        expect(await vault.totalDebtShares()).to.equal(usdc(500));
+        expect(await vault.idle()).to.equal(usdc(999_500));
+      });
+    }
+
+    it("can't be spoilt by a unit that is repaid ahead of it", async () => {
+      const { vault, collateral, borrower, other, open } = await coreWithoutInterest();
       await open(borrower, weth(10), usdc(1000));
       const caller = vault.connect(borrower);
-      await expect(caller.repay(collateral, usdc(500) + 1n, borrower))
+      // down to exactly the least debt, and another repays a unit first
+      await vault.connect(other).repay(collateral, 1n, borrower);
+      expect(await caller.repay.staticCall(collateral, usdc(500), borrower)).to.deep.equal([
+        usdc(500) - 1n,
+        usdc(500) - 1n,
+      ]);
+      await caller.repay(collateral, usdc(500), borrower);
+      expect(await vault.debtOf(collateral, borrower)).to.equal(usdc(500));
+    });
+
+    it("refuses a part of what is the least debt already, or less", async () => {
+      const { vault, collateral, borrower, oracle, borrowOracle, open } = await coreWithoutInterest();
+      await open(borrower, weth(10), usdc(500));
+      const caller = vault.connect(borrower);
+      await expect(caller.repay(collateral, 1n, borrower))
         .to.be.revertedWithCustomError(vault, "DebtTooSmall")
         .withArgs(usdc(500) - 1n, usdc(500));
-      await expect(caller.repay(collateral, usdc(1000) - 1n, borrower))
+      // governance may raise the least debt over what is owed
+      await vault.setMarket(collateral, { ...MARKET, minDebt: usdc(800), oracle, borrowOracle });
+      await expect(caller.repay(collateral, usdc(100), borrower))
         .to.be.revertedWithCustomError(vault, "DebtTooSmall")
-        .withArgs(1n, usdc(500));
+        .withArgs(usdc(400), usdc(800));
+      await caller.repay(collateral, usdc(500), borrower);
+      expect(await vault.debtOf(collateral, borrower)).to.equal(0);
+    });
+
+    it("leaves any debt where there is no least one", async () => {
+      const { vault, collateral, borrower, oracle, borrowOracle, open } = await coreWithoutInterest();
+      await open(borrower, weth(10), usdc(1000));
+      await vault.setMarket(collateral, { ...MARKET, minDebt: 0n, oracle, borrowOracle });
+      await vault.connect(borrower).repay(collateral, usdc(1000) - 1n, borrower);
+      expect(await vault.debtOf(collateral, borrower)).to.equal(1);
+    });
+
+    it("leaves the fewest shares that owe the least debt, and takes what the others cost, rounded up", async () => {
+      const { vault, collateral, loan, borrower, index, shares } = await coreAtOddIndex();
+      const caller = vault.connect(borrower);
+      const debt = mulDivUp(shares, index, INDEX);
+      const kept = mulDiv(usdc(500) - 1n, INDEX, index) + 1n;
+      expect(mulDivUp(kept, index, INDEX)).to.equal(usdc(500));
+      expect(mulDivUp(kept - 1n, index, INDEX)).to.be.lt(usdc(500));
+      const assets = mulDivUp(shares - kept, index, INDEX);
+      for (const asked of [debt - usdc(499), debt - 1n]) {
+        expect(await caller.repay.staticCall(collateral, asked, borrower)).to.deep.equal([assets, shares - kept]);
+        expect(assets).to.be.lte(asked);
+      }
+      await expect(caller.repay(collateral, debt - 1n, borrower)).to.changeTokenBalance(loan, borrower, -assets);
+      expect((await vault.position(collateral, borrower)).debtShares).to.equal(kept);
     });
 
     it("refuses nothing, no debt and a token that is no market", async () => {
@@ -400,23 +460,34 @@ describe("Vault: borrowers", () => {
       expect(await vault.debtOf(collateral, borrower)).to.equal(0);
     });
 
-    it("refuses to leave less than the least debt", async () => {
-      const { vault, collateral, borrower, open } = await coreWithoutInterest();
+    it("takes less where it would leave less than the least debt, and can't be spoilt by a share ahead of it", async () => {
+      const { vault, collateral, loan, borrower, other, open } = await coreWithoutInterest();
       await open(borrower, weth(10), usdc(1000));
-      await expect(vault.connect(borrower).repayShares(collateral, usdc(1000) - 1n, borrower))
+      await vault.connect(other).repayShares(collateral, 1n, borrower);
+      const caller = vault.connect(borrower);
+      expect(await caller.repayShares.staticCall(collateral, usdc(500), borrower)).to.equal(usdc(500) - 1n);
+      await expect(caller.repayShares(collateral, usdc(500), borrower)).to.changeTokenBalance(
+        loan,
+        borrower,
+        1n - usdc(500),
+      );
+      expect(await vault.debtOf(collateral, borrower)).to.equal(usdc(500));
+      await expect(caller.repayShares(collateral, 1n, borrower))
         .to.be.revertedWithCustomError(vault, "DebtTooSmall")
-        .withArgs(1n, usdc(500));
+        .withArgs(usdc(500) - 1n, usdc(500));
     });
 
-    it("may leave the least debt, rounded up, and not a share less", async () => {
+    it("leaves the least debt, rounded up, and not a share less", async () => {
       const { vault, collateral, borrower, index, shares } = await coreAtOddIndex();
       const caller = vault.connect(borrower);
       const left = mulDiv(usdc(500), INDEX, index);
-      await expect(caller.repayShares(collateral, shares - left + 1n, borrower))
-        .to.be.revertedWithCustomError(vault, "DebtTooSmall")
-        .withArgs(usdc(500) - 1n, usdc(500));
-      await caller.repayShares(collateral, shares - left, borrower);
       expect(mulDiv(left, index, INDEX)).to.equal(usdc(500) - 1n);
+      const paid = mulDivUp(shares - left, index, INDEX);
+      for (const asked of [shares - left, shares - left + 1n, shares - 1n]) {
+        expect(await caller.repayShares.staticCall(collateral, asked, borrower)).to.equal(paid);
+      }
+      await caller.repayShares(collateral, shares - left + 1n, borrower);
+      expect((await vault.position(collateral, borrower)).debtShares).to.equal(left);
       expect(await vault.debtOf(collateral, borrower)).to.equal(usdc(500));
     });
   });

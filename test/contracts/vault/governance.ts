@@ -1,7 +1,18 @@
 import { expect } from "chai";
 import { ethers } from "hardhat";
 
-import { ETH_PRICE, MARKET, core, coreWithoutInterest, priceE36, time, usdc, weth } from "../fixture";
+import {
+  ETH_PRICE,
+  MARKET,
+  core,
+  coreWithoutInterest,
+  priceE36,
+  setLaneCeiling,
+  signerOf,
+  time,
+  usdc,
+  weth,
+} from "../fixture";
 
 describe("Vault: governance", () => {
   it("is built with a model and an authority", async () => {
@@ -69,7 +80,7 @@ describe("Vault: governance", () => {
         .to.emit(vault, "MarketSet")
         .withArgs(await second.getAddress(), [a, b, 7000n, 7500n, usdc(5), usdc(1)]);
       expect(await vault.markets()).to.deep.equal([await collateral.getAddress(), await second.getAddress()]);
-      expect(await vault.market(second)).to.deep.equal([a, 7500n, b, usdc(1), usdc(5), 0n, 7000n]);
+      expect(await vault.market(second)).to.deep.equal([a, 7500n, b, usdc(1), 0n, 0n, 7000n, usdc(5), 0n]);
     });
 
     it("changes all but the lltv, and leaves what is in it", async () => {
@@ -78,7 +89,17 @@ describe("Vault: governance", () => {
       const [a, b] = [await oracle.getAddress(), await borrowOracle.getAddress()];
       const change = { oracle: b, borrowOracle: a, maxLtvBps: 1, lltvBps: 8300, debtCeiling: 0n, minDebt: 0n };
       await vault.setMarket(collateral, change);
-      expect(await vault.market(collateral)).to.deep.equal([b, 8300n, a, 0n, 0n, usdc(16_000), 1n]);
+      expect(await vault.market(collateral)).to.deep.equal([
+        b,
+        8300n,
+        a,
+        0n,
+        0n,
+        usdc(16_000),
+        1n,
+        0n,
+        2n ** 112n - 1n,
+      ]);
       expect(await vault.markets()).to.have.lengthOf(1);
       for (const lltvBps of [8200, 8400, 0]) {
         await expect(vault.setMarket(collateral, { ...change, lltvBps }))
@@ -129,6 +150,24 @@ describe("Vault: governance", () => {
       ).to.be.revertedWithoutReason();
     });
 
+    it("refuses an oracle that answers zero, and lists nothing by it", async () => {
+      const { vault, collateral, oracle, borrowOracle } = await coreWithoutInterest();
+      const second = await ethers.deployContract("MockERC20", ["Second", "2ND", 8]);
+      const before = await vault.market(collateral);
+      for (const zero of [oracle, borrowOracle]) {
+        await zero.setPrice(0n);
+        for (const token of [collateral, second]) {
+          await expect(vault.setMarket(token, { ...MARKET, oracle, borrowOracle, minDebt: 1n }))
+            .to.be.revertedWithCustomError(vault, "PriceIsZero")
+            .withArgs(await zero.getAddress());
+        }
+        await zero.setPrice(1n);
+      }
+      expect(await vault.market(collateral)).to.deep.equal(before);
+      expect(await vault.markets()).to.deep.equal([await collateral.getAddress()]);
+      await vault.setMarket(second, { ...MARKET, oracle, borrowOracle });
+    });
+
     it("lists sixteen markets and no more", async () => {
       const { vault, oracle, borrowOracle } = await coreWithoutInterest();
       for (let i = 1; i <= 16; i++) {
@@ -138,6 +177,125 @@ describe("Vault: governance", () => {
         else await expect(set).to.be.revertedWithCustomError(vault, "TooManyMarkets").withArgs(16);
       }
       expect(await vault.markets()).to.have.lengthOf(16);
+    });
+  });
+
+  describe("debt ceilings (V7)", () => {
+    const MOST = 2n ** 112n - 1n;
+
+    /** 1,000 WETH of collateral in a market, and its ceilings as the vault shows them. */
+    async function lending() {
+      const all = await coreWithoutInterest();
+      const { vault, collateral, oracle, borrowOracle, borrower } = all;
+      await vault.connect(borrower).supplyCollateral(collateral, weth(1000), borrower);
+      const ceilings = async (): Promise<bigint[]> => {
+        const { debtCeiling, laneCeiling, ceiling } = await vault.market(collateral);
+        return [debtCeiling, laneCeiling, ceiling];
+      };
+      const setDebtCeiling = async (debtCeiling: bigint): Promise<void> => {
+        await vault.setMarket(collateral, { ...MARKET, debtCeiling, oracle, borrowOracle });
+      };
+      const borrow = (assets: bigint) => vault.connect(borrower).borrow(collateral, assets, borrower, borrower);
+      const asHouse = vault.connect(await signerOf(all.house));
+      return { ...all, asHouse, ceilings, setDebtCeiling, borrow };
+    }
+
+    it("takes the lower of governance's and the lane's, whichever is set last", async () => {
+      const { asHouse, collateral, ceilings, setDebtCeiling } = await lending();
+      for (const [debtCeiling, laneCeiling] of [
+        [usdc(1000), usdc(2000)],
+        [usdc(3000), usdc(2000)],
+        [usdc(2000), usdc(2000)],
+        [0n, usdc(2000)],
+        [usdc(1), 0n],
+        [MOST, MOST],
+      ] as const) {
+        const lower = debtCeiling < laneCeiling ? debtCeiling : laneCeiling;
+        await setDebtCeiling(debtCeiling);
+        await asHouse.setLaneCeiling(collateral, laneCeiling);
+        expect(await ceilings()).to.deep.equal([debtCeiling, laneCeiling, lower]);
+        await asHouse.setLaneCeiling(collateral, MOST - 1n);
+        await setDebtCeiling(usdc(7));
+        await asHouse.setLaneCeiling(collateral, laneCeiling);
+        await setDebtCeiling(debtCeiling);
+        expect(await ceilings()).to.deep.equal([debtCeiling, laneCeiling, lower]);
+      }
+    });
+
+    it("lends no more than either", async () => {
+      const { vault, asHouse, collateral, setDebtCeiling, borrow } = await lending();
+      for (const [debtCeiling, laneCeiling] of [
+        [usdc(600), usdc(700)],
+        [usdc(900), usdc(700)],
+      ] as const) {
+        await setDebtCeiling(debtCeiling);
+        await asHouse.setLaneCeiling(collateral, laneCeiling);
+        const ceiling = debtCeiling < laneCeiling ? debtCeiling : laneCeiling;
+        const room = ceiling - (await vault.market(collateral)).debtShares;
+        await expect(borrow(room + 1n))
+          .to.be.revertedWithCustomError(vault, "DebtCeilingExceeded")
+          .withArgs(ceiling + 1n, ceiling);
+        await borrow(room);
+      }
+      expect((await vault.market(collateral)).debtShares).to.equal(usdc(700));
+    });
+
+    it("takes no debt in a market whose lane was never set", async () => {
+      const { vault, oracle, borrowOracle, borrower } = await lending();
+      const second = await ethers.deployContract("MockERC20", ["Second", "2ND", 18]);
+      await vault.setMarket(second, { ...MARKET, minDebt: 0n, oracle, borrowOracle });
+      await second.mint(borrower, weth(10));
+      await second.connect(borrower).approve(vault, weth(10));
+      await vault.connect(borrower).supplyCollateral(second, weth(10), borrower);
+      const borrow = () => vault.connect(borrower).borrow(second, 1n, borrower, borrower);
+      await expect(borrow()).to.be.revertedWithCustomError(vault, "DebtCeilingExceeded").withArgs(1n, 0n);
+      await setLaneCeiling(vault, second, 1n);
+      await borrow();
+    });
+
+    it("never touches standing debt", async () => {
+      const { vault, asHouse, collateral, borrower, keeper, borrow } = await lending();
+      await borrow(usdc(10_000));
+      await asHouse.setLaneCeiling(collateral, 0n);
+      expect(await vault.debtOf(collateral, borrower)).to.equal(usdc(10_000));
+      await expect(borrow(1n))
+        .to.be.revertedWithCustomError(vault, "DebtCeilingExceeded")
+        .withArgs(usdc(10_000) + 1n, 0n);
+      const caller = vault.connect(borrower);
+      await caller.withdrawCollateral(collateral, weth(1), borrower, borrower);
+      await caller.supplyCollateral(collateral, weth(1), borrower);
+      await caller.repay(collateral, usdc(1000), borrower);
+      const fills = [{ owner: borrower, collateral: weth(1), repaid: usdc(1000), pay: weth(0.1) }];
+      await asHouse.settle(collateral, fills, 0n, keeper, keeper, keeper, "0x");
+      expect(await vault.debtOf(collateral, borrower)).to.equal(usdc(8000));
+    });
+
+    it("is told of a lane's ceiling only when that changes, and counts what is above 2^112 as that", async () => {
+      const { vault, asHouse, collateral, ceilings } = await lending();
+      const token = await collateral.getAddress();
+      await expect(asHouse.setLaneCeiling(collateral, usdc(5)))
+        .to.emit(vault, "LaneCeilingSet")
+        .withArgs(token, usdc(5));
+      await expect(asHouse.setLaneCeiling(collateral, usdc(5))).not.to.emit(vault, "LaneCeilingSet");
+      await expect(asHouse.setLaneCeiling(collateral, 2n ** 112n))
+        .to.emit(vault, "LaneCeilingSet")
+        .withArgs(token, MOST);
+      for (const assets of [MOST, ethers.MaxUint256]) {
+        await expect(asHouse.setLaneCeiling(collateral, assets)).not.to.emit(vault, "LaneCeilingSet");
+      }
+      expect(await ceilings()).to.deep.equal([MARKET.debtCeiling, MOST, MARKET.debtCeiling]);
+    });
+
+    it("takes the lane's from the auction house alone, for a market of the vault", async () => {
+      const { vault, asHouse, collateral, loan, house, governor, other } = await lending();
+      for (const user of [governor, other]) {
+        await expect(vault.connect(user).setLaneCeiling(collateral, 1n))
+          .to.be.revertedWithCustomError(vault, "NotAllowed")
+          .withArgs(user.address, await house.getAddress());
+      }
+      await expect(asHouse.setLaneCeiling(loan, 1n))
+        .to.be.revertedWithCustomError(vault, "MarketNotListed")
+        .withArgs(await loan.getAddress());
     });
   });
 

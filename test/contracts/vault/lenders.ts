@@ -1,8 +1,22 @@
-import { mine } from "@nomicfoundation/hardhat-network-helpers";
+import { mine, setCode, setStorageAt } from "@nomicfoundation/hardhat-network-helpers";
 import { expect } from "chai";
 import { ethers } from "hardhat";
 
-import { ETH_PRICE, HOUR, MARKET, WAD, core, coreWithoutInterest, priceE36, time, usdc, weth } from "../fixture";
+import type { Vault } from "../../../typechain-types";
+
+import {
+  ETH_PRICE,
+  HOUR,
+  MARKET,
+  WAD,
+  core,
+  coreWithoutInterest,
+  priceE36,
+  setLaneCeiling,
+  time,
+  usdc,
+  weth,
+} from "../fixture";
 import { expWad, mulDiv, mulDivUp } from "../math";
 
 const YEAR = 365n * 24n * HOUR;
@@ -167,6 +181,74 @@ describe("Vault: lenders", () => {
       .withArgs(112, most + usdc(1));
   });
 
+  describe("the most that can be deposited", () => {
+    const MOST = 2n ** 112n - 1n;
+    const UINT256 = 2n ** 256n - 1n;
+
+    /** Where OpenZeppelin's ERC-20 keeps the supply: as after many total losses, which leave shares and no assets. */
+    const setSupply = async (vault: Vault, supply: bigint): Promise<void> => {
+      await setStorageAt(await vault.getAddress(), 2, supply);
+      expect(await vault.totalSupply()).to.equal(supply);
+    };
+
+    it("is what the cash can still count, and can be deposited", async () => {
+      const { vault, loan, borrower, other, open } = await coreWithoutInterest();
+      expect(await vault.maxDeposit(other)).to.equal(MOST - usdc(1_000_000));
+      expect(await vault.maxMint(other)).to.equal((MOST - usdc(1_000_000)) * 1000n);
+      await open(borrower, weth(10), usdc(16_000));
+      expect(await vault.maxDeposit(other)).to.equal(MOST - usdc(984_000));
+      await loan.mint(other, MOST);
+      await vault.connect(other).deposit(await vault.maxDeposit(other), other);
+      for (const most of [await vault.maxDeposit(other), await vault.maxMint(other)]) expect(most).to.equal(0);
+    });
+
+    it("can be minted at an odd price, and a unit more can't be deposited", async () => {
+      const { vault, loan, lender, other, rates, assets, supply } = await oddPrice();
+      await vault.accrueInterest();
+      // a model that answers zero: the price stands still
+      await setCode(await rates.getAddress(), "0x5f5f5260205ff3");
+      await loan.mint(other, MOST);
+      await loan.connect(other).transfer(lender, 1n);
+      const room = await vault.maxDeposit(other);
+      expect(room).to.equal(MOST - (await vault.idle()));
+      const shares = mulDiv(room, supply + 1000n, assets + 1n);
+      expect(await vault.maxMint(other)).to.equal(shares);
+      const caller = vault.connect(other);
+      await expect(caller.deposit(room + 1n, other)).to.be.revertedWithCustomError(
+        vault,
+        "SafeCastOverflowedUintDowncast",
+      );
+      await caller.mint(shares, other);
+      expect(await vault.balanceOf(other)).to.equal(shares);
+    });
+
+    for (const [name, supply] of [
+      ["just under 2^143", 2n ** 143n - 1n],
+      ["2^143", 2n ** 143n],
+      ["2^200", 2n ** 200n],
+      ["half of all shares", UINT256 / 2n],
+      ["all but a thousand that can be minted", UINT256 - 2000n],
+      ["all shares", UINT256 - 1000n],
+    ] as const) {
+      it(`does not revert, nor does depositing it, with little behind a supply of ${name}`, async () => {
+        const { vault, loan, lender, other } = await coreWithoutInterest();
+        await vault.connect(lender).withdraw(usdc(1_000_000) - 5n, lender, lender);
+        await setSupply(vault, supply);
+        await loan.mint(other, MOST);
+        const [most, shares] = [await vault.maxDeposit(other), await vault.maxMint(other)];
+        const room = MOST - 5n;
+        const byShares = mulDiv(UINT256 - 1000n - supply, 6n, supply + 1000n);
+        expect(most).to.equal(room < byShares ? room : byShares);
+        expect(shares).to.equal(mulDiv(most, supply + 1000n, 6n));
+        await vault.connect(other).deposit.staticCall(most, other);
+        await vault.connect(other).mint.staticCall(shares, other);
+        await vault.connect(other).deposit(most, other);
+        // nor is the vault stuck by it
+        await vault.convertToAssets(UINT256 / 2n ** 113n);
+      });
+    }
+  });
+
   it("pays a lender no more than the lender's own where there is more cash", async () => {
     const { vault, other } = await coreWithoutInterest();
     await vault.connect(other).deposit(usdc(10), other);
@@ -206,6 +288,8 @@ describe("Vault: lenders", () => {
     const collateral = await ethers.deployContract("MockERC20NoReturn", ["Quiet", "QT", 18]);
     const vault = await ethers.deployContract("Vault", [loan, "Spillway USDT", "spUSDT", rates, manager]);
     await vault.setMarket(collateral, { ...MARKET, oracle, borrowOracle: oracle });
+    await vault.link(lender, lender);
+    await setLaneCeiling(vault, collateral, usdc(10_000));
     await loan.mint(lender, usdc(10_000));
     await loan.connect(lender).approve(vault, usdc(10_000));
     await vault.connect(lender).deposit(usdc(10_000), lender);
