@@ -89,9 +89,9 @@ export function longestAge(premium: Rational, discount: Rational, slope: Rationa
   return premium.add(discount).div(slope);
 }
 
-/** What is for sale, and from which multiple on: m = 1 + π − σ·a with a = min(a_L, age of the sale, (π + δ) / σ). */
-export function head(lane: Lane, laneAge: Rational, saleAge: Rational): Head {
-  const age = Rational.min(laneAge, saleAge, longestAge(lane.premium, lane.discount, lane.slope));
+/** What is for sale, and from which multiple on: m = 1 + π − σ·a with a = min(a_L, (π + δ) / σ). */
+export function head(lane: Lane, laneAge: Rational): Head {
+  const age = Rational.min(laneAge, longestAge(lane.premium, lane.discount, lane.slope));
   const rate = Rational.of(lane.ratePerHour, 3600n);
   return {
     multiple: Rational.one.add(lane.premium).sub(lane.slope.mul(age)),
@@ -100,6 +100,38 @@ export function head(lane: Lane, laneAge: Rational, saleAge: Rational): Head {
     rate,
     slope: lane.slope,
   };
+}
+
+/** π = clamp(ema / p − 1, π_min, π_max), and π_max in doubt. */
+export function premium(ema: Rational, price: Rational, least: Rational, most: Rational, diverged: boolean): Rational {
+  if (diverged) return most;
+  return Rational.min(Rational.max(ema.div(price).sub(Rational.one), least), most);
+}
+
+/** How a position is sold: its pace as a multiple of the lane's, its discount δ_i and its fee φ. */
+export interface Terms {
+  pace: Rational;
+  discount: Rational;
+  fee: Rational;
+}
+
+/**
+ * 1 + u·x² with x = (ℓ − lltv) / (1 − lltv), at most 1; δ_i = min(δ, β·(1 − ℓ), δ_0 + ℓ − lltv), δ from ℓ = 1 on;
+ * φ = min(fee, β·(1 − ℓ) − δ_i), with β = 1/2. `ratchet`: what an earlier fill of this block left.
+ */
+export function terms(
+  ltv: Rational,
+  lltv: Rational,
+  lane: { urgency: bigint; discount: Rational; firstDiscount: Rational; fee: Rational },
+  ratchet = Rational.one,
+): Terms {
+  const over = Rational.min(ltv, Rational.one).sub(lltv);
+  const x = over.div(Rational.one.sub(lltv));
+  const pace = Rational.one.add(Rational.of(lane.urgency).mul(x).mul(x));
+  if (ltv.compare(Rational.one) >= 0) return { pace, discount: lane.discount, fee: Rational.zero };
+  const allowance = Rational.one.sub(ltv).div(Rational.of(2n));
+  const discount = Rational.min(lane.discount, allowance, lane.firstDiscount.add(over), ratchet);
+  return { pace, discount, fee: Rational.min(lane.fee, allowance.sub(discount)) };
 }
 
 /** p·(m·q + σ·max(0, q − flat)² / (2r)), exact. */
