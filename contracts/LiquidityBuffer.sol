@@ -329,7 +329,8 @@ contract LiquidityBuffer is ILiquidityBuffer, ERC4626, AccessManaged, Reentrancy
         address receiver,
         address controller
     ) internal {
-        if (shares == 0) revert ZeroAmount();
+        // assets alone may be left of a share that was worth many, as a claim by assets rounds shares up
+        if (shares == 0 && assets == 0) revert ZeroAmount();
         if (receiver == address(0)) revert ZeroAddress();
         claimable_.shares -= shares;
         claimable_.assets -= assets;
