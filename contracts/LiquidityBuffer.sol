@@ -39,8 +39,8 @@ contract LiquidityBuffer is ILiquidityBuffer, ERC4626, AccessManaged, Reentrancy
     /// @dev Requests wait while a price is more than this under its average, Bps.
     uint256 internal constant FALL_BPS = 10;
 
-    /// @dev Shares are void when one is worth less than a millionth of what the first ones were bought for.
-    uint256 internal constant WIPED_OUT = 1e6;
+    /// @dev So many shares become one when a share is worth less than that part of what the first ones were bought for.
+    uint256 internal constant MERGED = 1e6;
 
     /// @dev A rate older than this is refreshed by a sale, seconds.
     uint256 internal constant SYNC_INTERVAL = 30 minutes;
@@ -54,8 +54,8 @@ contract LiquidityBuffer is ILiquidityBuffer, ERC4626, AccessManaged, Reentrancy
     uint32 public override cooldown;
     uint24 public override epoch;
     uint256 public override setAside;
-    /// @dev Shares of old epochs that nobody has touched since.
-    uint256 internal _voidShares;
+    /// @dev Shares that merging has taken from holders whom nobody has touched since.
+    uint256 internal _mergedAway;
 
     mapping(address holder => uint24) internal _epochOf;
     mapping(address collateral => InventoryParameters) internal _parameters;
@@ -92,13 +92,13 @@ contract LiquidityBuffer is ILiquidityBuffer, ERC4626, AccessManaged, Reentrancy
         uint256 assets,
         address receiver
     ) public override(ERC4626, IERC4626) nonReentrant returns (uint256) {
-        _startEpochIfWipedOut();
+        _mergeIfWipedOut();
         return super.deposit(assets, receiver);
     }
 
     /// @inheritdoc IERC4626
     function mint(uint256 shares, address receiver) public override(ERC4626, IERC4626) nonReentrant returns (uint256) {
-        _startEpochIfWipedOut();
+        _mergeIfWipedOut();
         return super.mint(shares, receiver);
     }
 
@@ -144,7 +144,7 @@ contract LiquidityBuffer is ILiquidityBuffer, ERC4626, AccessManaged, Reentrancy
         shares = waiting;
         if (assets > cash_) (shares, assets) = (OZMath.mulDiv(waiting, cash_, assets, OZMath.Rounding.Ceil), cash_);
 
-        _request[controller].shares = uint192(waiting - shares);
+        (_request[controller].shares, _request[controller].epoch) = (uint192(waiting - shares), epoch);
         _cash = uint128(cash_ - assets);
         _burn(address(this), shares);
         uint256 most = (assets * auctionHouse.payParameters().capBps) / BPS;
@@ -339,11 +339,13 @@ contract LiquidityBuffer is ILiquidityBuffer, ERC4626, AccessManaged, Reentrancy
         IERC20(asset()).safeTransfer(receiver, assets);
     }
 
-    function _startEpochIfWipedOut() internal {
-        (uint256 supply, ) = _depositTerms();
-        if (supply == totalSupply()) return;
-        emit WipedOut(++epoch, totalSupply());
-        _voidShares = super.totalSupply();
+    /// @dev However often losses take nearly all, shares stay so few that the next deposit can be counted in them. A merger
+    /// is a change of unit: nobody's part changes.
+    function _mergeIfWipedOut() internal {
+        (uint256 supply, , uint256 mergers) = _depositTerms();
+        if (mergers == 0) return;
+        emit WipedOut(epoch += uint24(mergers), totalSupply());
+        _mergedAway = super.totalSupply() - supply;
     }
 
     /// @inheritdoc ERC4626
@@ -356,26 +358,33 @@ contract LiquidityBuffer is ILiquidityBuffer, ERC4626, AccessManaged, Reentrancy
     }
 
     /// @inheritdoc ERC20
-    /// @dev Shares of old epochs are burnt when their holder is touched.
+    /// @dev Shares of old epochs are merged when their holder is touched.
     function _update(address from, address to, uint256 value) internal override {
-        _burnVoid(from);
-        _burnVoid(to);
+        _merge(from);
+        _merge(to);
         super._update(from, to, value);
     }
 
-    function _burnVoid(address holder) internal {
+    function _merge(address holder) internal {
         if (holder == address(0) || _epochOf[holder] == epoch) return;
-        uint256 shares = super.balanceOf(holder);
+        uint256 gone = super.balanceOf(holder) - balanceOf(holder);
         _epochOf[holder] = epoch;
-        if (shares == 0) return;
-        _voidShares -= shares;
-        super._update(holder, address(0), shares);
+        if (gone == 0) return;
+        // rounded down for each holder, so that more may go than went from the supply
+        _mergedAway = Math.zeroFloorSub(_mergedAway, gone);
+        super._update(holder, address(0), gone);
     }
 
     // ------------------------------------------------------------------------------------------ internal views
 
     function _requireOperator(address controller) internal view {
         if (msg.sender != controller && !isOperator[controller][msg.sender]) revert NotOperator(msg.sender, controller);
+    }
+
+    /// @dev What `shares` of an epoch have become, rounded down.
+    function _merged(uint256 shares, uint256 epoch_) internal view returns (uint256) {
+        // after twelve mergers nothing is left of whatever a supply can be
+        return shares / MERGED ** Math.min(epoch - epoch_, 12);
     }
 
     function _isInTrouble(address collateral) internal view returns (bool) {
@@ -462,9 +471,9 @@ contract LiquidityBuffer is ILiquidityBuffer, ERC4626, AccessManaged, Reentrancy
         }
     }
 
-    /// @dev What a deposit is priced by: shares that count, none after a wipe-out, and the full value, inventory at the
-    /// higher of price and average. Reverts as the oracle of a collateral that is held does.
-    function _depositTerms() internal view returns (uint256 supply, uint256 value) {
+    /// @dev What a deposit is priced by: shares after the mergers that are due, and the full value, inventory at the higher of
+    /// price and average. Reverts as the oracle of a collateral that is held does.
+    function _depositTerms() internal view returns (uint256 supply, uint256 value, uint256 mergers) {
         value = _cash + vault.bufferFees();
         address[] memory markets = vault.markets();
         for (uint256 i; i < markets.length; ++i) {
@@ -474,8 +483,8 @@ contract LiquidityBuffer is ILiquidityBuffer, ERC4626, AccessManaged, Reentrancy
             value += amount.valueDown(Math.max(priceE36, auctionHouse.ema(markets[i])));
         }
         supply = totalSupply();
-        uint256 sharesPerAsset = 10 ** _decimalsOffset();
-        if (supply > (value + 1) * sharesPerAsset * WIPED_OUT) supply = 0;
+        uint256 most = (value + 1) * 10 ** _decimalsOffset() * MERGED;
+        for (; supply > most; ++mergers) supply /= MERGED;
     }
 
     /// @dev As the vault's.
@@ -537,7 +546,7 @@ contract LiquidityBuffer is ILiquidityBuffer, ERC4626, AccessManaged, Reentrancy
     /// @inheritdoc ILiquidityBuffer
     function pendingRedeemRequest(uint256, address controller) public view override returns (uint256) {
         Request storage request_ = _request[controller];
-        return request_.epoch == epoch ? request_.shares : 0;
+        return _merged(request_.shares, request_.epoch);
     }
 
     /// @inheritdoc ILiquidityBuffer
@@ -553,12 +562,12 @@ contract LiquidityBuffer is ILiquidityBuffer, ERC4626, AccessManaged, Reentrancy
 
     /// @inheritdoc IERC20
     function totalSupply() public view override(ERC20, IERC20) returns (uint256) {
-        return super.totalSupply() - _voidShares;
+        return super.totalSupply() - _mergedAway;
     }
 
     /// @inheritdoc IERC20
     function balanceOf(address holder) public view override(ERC20, IERC20) returns (uint256) {
-        return _epochOf[holder] == epoch ? super.balanceOf(holder) : 0;
+        return _merged(super.balanceOf(holder), _epochOf[holder]);
     }
 
     /// @inheritdoc IERC4626
@@ -576,13 +585,13 @@ contract LiquidityBuffer is ILiquidityBuffer, ERC4626, AccessManaged, Reentrancy
 
     /// @inheritdoc IERC4626
     function previewDeposit(uint256 assets) public view override(ERC4626, IERC4626) returns (uint256) {
-        (uint256 supply, uint256 value) = _depositTerms();
+        (uint256 supply, uint256 value, ) = _depositTerms();
         return OZMath.mulDiv(assets, supply + 10 ** _decimalsOffset(), value + 1, OZMath.Rounding.Floor);
     }
 
     /// @inheritdoc IERC4626
     function previewMint(uint256 shares) public view override(ERC4626, IERC4626) returns (uint256) {
-        (uint256 supply, uint256 value) = _depositTerms();
+        (uint256 supply, uint256 value, ) = _depositTerms();
         return OZMath.mulDiv(shares, value + 1, supply + 10 ** _decimalsOffset(), OZMath.Rounding.Ceil);
     }
 

@@ -10,8 +10,9 @@ import { IERC4626 } from "@openzeppelin/contracts/interfaces/IERC4626.sol";
 ///
 /// Value is cash, uncollected fees, and inventory. A deposit counts inventory at the higher of price and average, without
 /// haircut; a fulfilment at the price less a haircut: entering or leaving never dilutes the remaining underwriters. When
-/// losses have taken all but a millionth of what a share was worth at first, the next deposit starts a new epoch, and
-/// shares and requests of the old one are void: a deposit after a wipe-out owes nothing to the shares before it.
+/// losses have taken all but a millionth of what a share was worth at first, the next deposit starts a new epoch, in which
+/// a million shares are one, rounded down: balances, requests and the supply. It changes nobody's part, and however often
+/// the buffer is wiped out, deposits stay possible and keep their value.
 ///
 /// `redeem` and `withdraw` claim what was fulfilled, at the price of its fulfilment, at any time. They revert with
 /// `NotOperator`, `ZeroAmount`, `ZeroAddress`, `NotEnoughClaimable`. With a broken oracle of any market that has a lane
@@ -52,7 +53,7 @@ interface ILiquidityBuffer is IERC4626, IERC165 {
     /// @notice Shares of one controller that wait for fulfilment.
     /// @param shares Held by the buffer, and bearing losses like any other.
     /// @param readyAt When their cooldown ends, in seconds.
-    /// @param epoch The epoch of the shares; void in a later one.
+    /// @param epoch The epoch of the shares; a millionth of them counts in the next one.
     struct Request {
         uint192 shares;
         uint40 readyAt;
@@ -113,9 +114,9 @@ interface ILiquidityBuffer is IERC4626, IERC165 {
     /// @notice Fees came in from the vault.
     /// @param assets Loan asset.
     event FeesCollected(uint256 assets);
-    /// @notice All shares so far became void.
+    /// @notice Losses have taken nearly all, and shares were merged, a million into one for each new epoch.
     /// @param epoch The epoch that starts.
-    /// @param shares How many became void.
+    /// @param shares How many there were.
     event WipedOut(uint256 indexed epoch, uint256 shares);
     /// @notice ERC-7540.
     /// @param controller Who may claim.
@@ -323,7 +324,7 @@ interface ILiquidityBuffer is IERC4626, IERC165 {
     function inventoryParameters(address collateral) external view returns (InventoryParameters memory);
 
     /// @param controller Whose.
-    /// @return Its waiting request, void ones included.
+    /// @return Its waiting request, in shares of the epoch that it names.
     function request(address controller) external view returns (Request memory);
 
     /// @param controller Whose.
