@@ -27,6 +27,8 @@ export interface Market {
   maxLtvBps: bigint;
   lltvBps: bigint;
   debtCeiling: bigint;
+  /** What the lane lets the market owe; nothing before one is set. */
+  laneCeiling: bigint;
   minDebt: bigint;
   debtShares: bigint;
   positions: Record<string, Position>;
@@ -60,11 +62,13 @@ export interface Fill {
   owner: string;
   collateral: bigint;
   repaid: bigint;
+  pay: bigint;
 }
 
 const VIRTUAL_SHARES = 1000n;
 /** 1000 % a year, whatever the rate model says. */
 const MAX_RATE = (10n * WAD) / YEAR;
+const MAX_UINT112 = 2n ** 112n - 1n;
 
 export const valueDown = (collateral: bigint, price: bigint): bigint => mulDown(collateral, price, PRICE);
 
@@ -84,6 +88,14 @@ export function borrowRate(rates: Rates, utilisation: bigint): bigint {
         ? rates.atZero + mulUp(rates.atKink - rates.atZero, utilisation, rates.kinkWad)
         : rates.atKink + mulUp(rates.atFull - rates.atKink, utilisation - rates.kinkWad, WAD - rates.kinkWad);
   return divUp(yearly, YEAR);
+}
+
+/** The fewest shares that owe `assets`, rounded up. */
+function leastShares(assets: bigint, index: bigint): bigint {
+  let shares = mulDown(assets, RAY, index);
+  while (shares > 0n && mulUp(shares - 1n, index, RAY) >= assets) shares -= 1n;
+  while (mulUp(shares, index, RAY) < assets) shares += 1n;
+  return shares;
 }
 
 /** The vault of docs/protocol.md: lenders' shares, positions, interest, settlement, write-off. */
@@ -243,7 +255,8 @@ export class VaultModel {
     const debt = mulUp(position.debtShares, index, RAY);
     if (debt < market.minDebt) refuse("DebtTooSmall", debt, market.minDebt);
     const owed = mulUp(market.debtShares, index, RAY);
-    if (owed > market.debtCeiling) refuse("DebtCeilingExceeded", owed, market.debtCeiling);
+    const ceiling = this.ceiling(collateral);
+    if (owed > ceiling) refuse("DebtCeilingExceeded", owed, ceiling);
     this.requireMaxLtv(collateral, position.collateral, debt);
 
     this.state.idle -= assets;
@@ -257,17 +270,14 @@ export class VaultModel {
     const held = this.position(collateral, owner).debtShares;
     const debt = mulUp(held, index, RAY);
     const [repaid, shares] = assets < debt ? [assets, mulDown(assets, RAY, index)] : [debt, held];
-    this.payDown(caller, collateral, owner, repaid, shares);
-    return [repaid, shares];
+    return this.payDown(caller, collateral, owner, repaid, shares);
   }
 
   repayShares(caller: string, collateral: string, shares: bigint, owner: string): bigint {
     if (shares === 0n) refuse("ZeroAmount");
     const index = this.accrue();
     const removed = min(shares, this.position(collateral, owner).debtShares);
-    const repaid = mulUp(removed, index, RAY);
-    this.payDown(caller, collateral, owner, repaid, removed);
-    return repaid;
+    return this.payDown(caller, collateral, owner, mulUp(removed, index, RAY), removed)[0];
   }
 
   setAuthorization(caller: string, operator: string, allowed: boolean): void {
@@ -277,14 +287,21 @@ export class VaultModel {
   // ------------------------------------------------------------------------- auction house, buffer, governance
 
   /** Each position's debt after its fill. */
-  settle(collateral: string, fills: readonly Fill[], fee: bigint, payer: string, receiver: string): bigint[] {
+  settle(
+    collateral: string,
+    fills: readonly Fill[],
+    fee: bigint,
+    payer: string,
+    receiver: string,
+    payReceiver: string,
+  ): bigint[] {
     const { loan, vault } = this.world.at;
     const index = this.accrue();
     const market = this.market(collateral);
-    const debts = fills.map(({ owner, collateral: amount, repaid }) => {
+    const debts = fills.map(({ owner, collateral: amount, repaid, pay }) => {
       const position = this.own(market, owner);
       const debt = mulUp(position.debtShares, index, RAY);
-      this.takeCollateral(collateral, owner, amount);
+      this.takeCollateral(collateral, owner, amount + pay);
       this.addDebt(market, position, repaid < debt ? -mulDown(repaid, RAY, index) : -position.debtShares);
       return mulUp(position.debtShares, index, RAY);
     });
@@ -294,11 +311,22 @@ export class VaultModel {
     this.state.bufferFees += fee;
     for (const { owner } of fills) this.writeOffUncovered(market, this.own(market, owner));
     this.world.transfer(collateral, vault, receiver, amount);
+    for (const { pay } of fills) this.world.transfer(collateral, vault, payReceiver, pay);
     this.world.transfer(loan, payer, vault, cost);
     return debts;
   }
 
-  payBounty(collateral: string, owner: string, amount: bigint, receiver: string): void {
+  /** What a market may owe: by governance and by its lane. */
+  ceiling(collateral: string): bigint {
+    const { debtCeiling, laneCeiling } = this.market(collateral);
+    return min(debtCeiling, laneCeiling);
+  }
+
+  setLaneCeiling(collateral: string, assets: bigint): void {
+    this.market(collateral).laneCeiling = min(assets, MAX_UINT112);
+  }
+
+  pay(collateral: string, owner: string, amount: bigint, receiver: string): void {
     this.takeCollateral(collateral, owner, amount);
     this.world.transfer(collateral, this.world.at.vault, receiver, amount);
   }
@@ -318,9 +346,10 @@ export class VaultModel {
   setMarket(collateral: string, p: Pick<Market, "maxLtvBps" | "lltvBps" | "debtCeiling" | "minDebt">): void {
     const market = this.market(collateral);
     if (p.lltvBps !== market.lltvBps) refuse("LltvIsFixed", market.lltvBps);
+    const { oracle, borrowOracle } = this.world.source(collateral);
+    if (this.world.price(collateral) === 0n) refuse("PriceIsZero", oracle);
+    if (this.world.borrowPrice(collateral) === 0n) refuse("PriceIsZero", borrowOracle);
     Object.assign(market, p);
-    this.world.price(collateral);
-    this.world.borrowPrice(collateral);
   }
 
   setInterestShares(reserves: bigint, buffer: bigint): void {
@@ -395,15 +424,30 @@ export class VaultModel {
     this.state.debtShares += shares;
   }
 
-  private payDown(caller: string, collateral: string, owner: string, assets: bigint, shares: bigint): void {
+  /** What is paid, and for how many shares: less than offered, where that would leave a debt under the smallest. */
+  private payDown(
+    caller: string,
+    collateral: string,
+    owner: string,
+    offered: bigint,
+    offeredShares: bigint,
+  ): [bigint, bigint] {
     const market = this.market(collateral);
     const position = this.own(market, owner);
+    const { index } = this.state;
     if (position.debtShares === 0n) refuse("NoDebt");
+    let [assets, shares] = [offered, offeredShares];
+    const rest = mulUp(position.debtShares - shares, index, RAY);
+    if (rest !== 0n && rest < market.minDebt) {
+      const least = leastShares(market.minDebt, index);
+      if (least >= position.debtShares) refuse("DebtTooSmall", rest, market.minDebt);
+      shares = position.debtShares - least;
+      assets = mulUp(shares, index, RAY);
+    }
     this.addDebt(market, position, -shares);
-    const rest = mulUp(position.debtShares, this.state.index, RAY);
-    if (rest !== 0n && rest < market.minDebt) refuse("DebtTooSmall", rest, market.minDebt);
     this.state.idle += assets;
     this.world.transfer(this.world.at.loan, caller, this.world.at.vault, assets);
+    return [assets, shares];
   }
 
   private writeOffUncovered(market: Market, position: Position): void {
