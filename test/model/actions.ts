@@ -2,7 +2,7 @@ import { MaxUint256, type Interface } from "ethers";
 
 import { INVENTORY, LANE, PAY, usdc } from "../contracts/fixture";
 import type { Order } from "./auctionHouse";
-import { BPS, PRICE, WAD, WAD_PER_BPS, mulDown } from "./math";
+import { BPS, PRICE, WAD, WAD_PER_BPS, bps, mulDown } from "./math";
 import type { Draws } from "./random";
 import { BTC_RATES, inventoryParameters, laneParameters, payParameters, type Contracts, type Models } from "./setup";
 import { ltvUp, valueDown } from "./vault";
@@ -57,11 +57,12 @@ export class Actions {
 
   /**
    * The market of BTC gets its lane, everybody a position in every market, a few near the limit; and an underwriter leaves
-   * while all is calm, sometimes the only one of weight. Then a market may crash at once.
+   * while all is calm: sometimes nearly the only one, and then a market crashes at once.
    */
   private openBook(): Planned[] {
     const underwriter = this.c.underwriter.address;
-    const shares = usdc(this.draws.pick([10_000, 195_000])) * 1000n;
+    const isDrained = this.draws.chance(50);
+    const shares = usdc(isDrained ? 195_000 : 10_000) * 1000n;
     const { buffer } = this.m;
     const makes = [
       () => this.setCooldown(3600n),
@@ -80,7 +81,7 @@ export class Actions {
       { make: () => this.fulfilOf(underwriter), wait: 1801n },
       { make: () => this.claimOf(underwriter) },
     ];
-    return [...makes.map((make) => ({ make })), ...leaving, ...(this.draws.chance(40) ? this.disaster() : [])];
+    return [...makes.map((make) => ({ make })), ...leaving, ...(isDrained ? this.disaster() : [])];
   }
 
   /** A position at an LTV that is allowed. */
@@ -111,8 +112,7 @@ export class Actions {
       { make: () => this.setInventoryParametersOf(at, cap) },
       { make: () => this.setPrice(market, (this.m.world.source(at).price * this.draws.between(10n, 50n)) / 100n) },
       { make: () => this.openOf(this.actor(), at, this.draws.pick(this.names)) },
-      { make: all, wait: 1800n },
-      { make: all, wait: 900n },
+      ...[300n, 400n, 300n, 200n].map((wait) => ({ make: all, wait })),
       { make: () => this.collectFees() },
       ...[1, 2].map(() => ({ make: () => this.underwrite(), wait: 3600n })),
       { make: () => this.setInventoryParametersOf(at) },
@@ -138,9 +138,10 @@ export class Actions {
       [14, () => this.movePrice()],
       [4, () => this.disturb()],
       [2, () => this.doubt()],
-      [10, () => this.open()],
+      [5, () => this.open()],
       [14, () => this.buy()],
-      [6, () => this.buyMany()],
+      [8, () => this.buyMany()],
+      [2, () => this.enlarge()],
       [7, () => this.absorb()],
       [5, () => this.absorbMany()],
       [4, () => this.sync()],
@@ -329,6 +330,27 @@ export class Actions {
     });
   }
 
+  /** Somebody borrows all that is allowed, and in the same block the price falls. */
+  private enlarge(): Action {
+    const market = this.draws.pick(this.c.markets);
+    const [at, owner] = [market.token.target as string, this.actor()];
+    const { vault } = this.m;
+    const { price, borrowPrice } = this.m.world.source(at);
+    const most = bps(valueDown(vault.position(at, owner).collateral, borrowPrice), vault.market(at).maxLtvBps);
+    const debt = vault.debtOf(at, owner);
+    const make = this.draws.pick([
+      () => this.openOf(this.actor(), at, owner),
+      () => this.buyAgain(at, owner),
+      () => this.absorbOf(this.actor(), at, owner),
+    ]);
+    this.plan.push(
+      { make: () => this.setPrice(market, (price * this.draws.between(60n, 90n)) / 100n), wait: 0n },
+      { make, wait: 0n },
+      { make },
+    );
+    return this.borrowOf(owner, at, most > debt ? most - debt : usdc(1));
+  }
+
   /** The guard parts from the oracle, and the second price is lower; later they agree again. */
   private doubt(): Action {
     const market = this.draws.pick(this.c.markets);
@@ -390,11 +412,9 @@ export class Actions {
     const collateral = this.draws.chance(2)
       ? this.m.world.at.loan
       : this.market((at, name) => this.isUnhealthy(at, name) && !this.m.house.isOpen(at));
-    return this.openOf(
-      this.actor(),
-      collateral,
-      this.owner((name) => this.isUnhealthy(collateral, name)),
-    );
+    const owner = this.owner((name) => this.isUnhealthy(collateral, name));
+    if (this.draws.chance(70)) this.plan.push({ make: () => this.buy(), wait: this.draws.between(12n, 1500n) });
+    return this.openOf(this.actor(), collateral, owner);
   }
 
   private openOf(caller: string, collateral: string, owner: string): Action {
