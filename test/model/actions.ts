@@ -113,8 +113,8 @@ export class Actions {
       { make: () => this.setPrice(market, (this.m.world.source(at).price * this.draws.between(10n, 50n)) / 100n) },
       { make: () => this.openOf(this.actor(), at, this.draws.pick(this.names)) },
       ...[300n, 400n, 300n, 200n].map((wait) => ({ make: all, wait })),
-      { make: () => this.collectFees() },
-      ...[1, 2].map(() => ({ make: () => this.underwrite(), wait: 3600n })),
+      // before interest makes the old shares worth more than a millionth again, and once more after it
+      ...[12n, 3600n].map((wait) => ({ make: () => this.underwrite(), wait })),
       { make: () => this.setInventoryParametersOf(at) },
     ];
   }
