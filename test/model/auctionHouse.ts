@@ -180,7 +180,7 @@ export class AuctionHouseModel {
       : 0n;
     if (pay !== 0n) {
       own.paidAt = this.world.now;
-      this.pay.times.open += 1;
+      this.world.events.add("a paid open");
     }
     this.note(view);
     this.vault.pay(collateral, owner, pay, receiver);
@@ -360,7 +360,9 @@ export class AuctionHouseModel {
     const share = (WAD - ltv) / 2n;
     const byLtv = min(widest, parameters.firstDiscountBps * WAD_PER_BPS + over);
     const { discountWad, filledAt } = this.ratchet(view.collateral, owner);
-    const discount = min(byLtv, share, filledAt === this.world.now ? discountWad : byLtv);
+    const isRatcheted = filledAt === this.world.now && discountWad < min(byLtv, share);
+    if (isRatcheted) this.world.events.add("a discount held by a ratchet");
+    const discount = isRatcheted ? discountWad : min(byLtv, share);
     const fee = min(parameters.liquidationFeeBps * WAD_PER_BPS, share - discount);
     return { discount, isBound: discount < byLtv, fee, rate };
   }
@@ -400,7 +402,7 @@ export class AuctionHouseModel {
         refusal = fill === undefined ? refused : "BufferFull";
         continue;
       }
-      if (fill.pay !== 0n) this.pay.times.absorption += 1;
+      if (fill.pay !== 0n) this.world.events.add("a paid absorption");
       left.cash -= fill.repaid;
       left.room -= fill.collateral;
       taken += fill.collateral;
@@ -409,6 +411,7 @@ export class AuctionHouseModel {
       before.push({ ...sold, collateral: sold.collateral - fill.pay });
     }
     if (fills.length === 0) return { taken, cost, refusal };
+    if (left.price < view.price) this.world.events.add("an absorption by the lower price");
     this.note(view);
     const { buffer } = this.world.at;
     this.buffer.absorb(collateral, taken, cost);
@@ -450,6 +453,7 @@ export class AuctionHouseModel {
       repaid = min(costOf(taken), left.cash);
     }
     const part = taken === 0n ? 0n : mulDown(pay, taken, wanted);
+    if (taken !== 0n && taken < wanted) this.world.events.add("an absorption as far as there is room");
     return { owner: sold.owner, collateral: taken, repaid, pay: part };
   }
 
@@ -518,9 +522,11 @@ export class AuctionHouseModel {
   private refreshed(collateral: string): { rate: bigint; refreshed: boolean } {
     const { syncedAt, ratePerHour } = this.lane(collateral);
     const depth = outcome(() => this.world.depth(collateral));
-    return depth instanceof Refused || this.world.now < syncedAt + SYNC_INTERVAL
-      ? { rate: ratePerHour, refreshed: false }
-      : this.grown(collateral, depth);
+    const kept = { rate: ratePerHour, refreshed: false };
+    if (this.world.now < syncedAt + SYNC_INTERVAL) return kept;
+    if (!(depth instanceof Refused)) return this.grown(collateral, depth);
+    this.world.events.add("a rate that outlives its depth");
+    return kept;
   }
 
   /** Down at once, up twofold an hour; where growth rounds to nothing its time goes on counting. */

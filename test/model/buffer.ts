@@ -168,7 +168,7 @@ export class BufferModel {
 
     const { pay } = this.house;
     const paid = min(pay.inLoanAsset(pay.gasUnits.fulfil), bps(redeemed, pay.parameters.capBps));
-    if (paid !== 0n) pay.times.fulfilment += 1;
+    if (paid !== 0n) this.world.events.add("a paid fulfilment");
     const assets = redeemed - paid;
     this.state.cash -= redeemed;
     this.state.setAside += assets;
@@ -337,6 +337,7 @@ export class BufferModel {
   private startEpochIfDue(): void {
     const { supply, epochs } = this.depositTerms();
     if (epochs === 0n) return;
+    this.world.events.add("a wipe-out");
     this.state.epoch += epochs;
     this.state.mergedAway = this.world.token(this.world.at.buffer).supply - supply;
   }

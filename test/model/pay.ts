@@ -23,9 +23,6 @@ export interface GasUnits {
 
 /** What a keeper is paid, by the section "Pay" of docs/protocol.md. */
 export class PayModel {
-  /** How often each was paid, so that a test can tell that it was. */
-  readonly times = { open: 0, absorption: 0, fulfilment: 0 };
-
   constructor(
     private readonly world: World,
     readonly gasUnits: GasUnits,

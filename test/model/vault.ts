@@ -101,8 +101,6 @@ function leastShares(assets: bigint, index: bigint): bigint {
 /** The vault of docs/protocol.md: lenders' shares, positions, interest, settlement, write-off. */
 export class VaultModel {
   buffer!: BufferModel;
-  /** How often debt was written off, so that a test can tell that it was. */
-  writeOffs = 0;
 
   constructor(private readonly world: World) {}
 
@@ -441,6 +439,7 @@ export class VaultModel {
     if (rest !== 0n && rest < market.minDebt) {
       const least = leastShares(market.minDebt, index);
       if (least >= position.debtShares) refuse("DebtTooSmall", rest, market.minDebt);
+      this.world.events.add("a repayment down to the smallest debt");
       shares = position.debtShares - least;
       assets = mulUp(shares, index, RAY);
     }
@@ -452,7 +451,7 @@ export class VaultModel {
 
   private writeOffUncovered(market: Market, position: Position): void {
     if (position.collateral !== 0n || position.debtShares === 0n) return;
-    this.writeOffs += 1;
+    this.world.events.add("a write-off");
     let loss = mulUp(position.debtShares, this.state.index, RAY);
     this.addDebt(market, position, -position.debtShares);
     this.divide();

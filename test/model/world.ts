@@ -76,6 +76,9 @@ export interface Addresses {
 
 /** Everything that the model knows. State is plain data, so that a refused call leaves nothing behind. */
 export class World {
+  /** What has happened inside of calls, so that a test can tell that it did. */
+  readonly events = new Set<string>();
+
   constructor(
     public state: State,
     readonly at: Addresses,
