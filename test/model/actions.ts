@@ -19,7 +19,7 @@ export interface Action {
   model: () => unknown;
 }
 
-const isOff = ({ broken, borrowBroken, depthBroken }: Source): boolean => broken || borrowBroken || depthBroken;
+const isOff = ({ broken, borrowBroken }: Source): boolean => broken || borrowBroken;
 
 type Contract = { target: unknown; interface: Interface };
 type Market = Contracts["markets"][number];
@@ -72,8 +72,8 @@ export class Actions {
         ),
       () => this.borrowOf(this.names[0]!, this.c.markets[1]!.token.target as string, usdc(1000)),
       () => this.setLane(1),
-      ...this.c.markets.flatMap(({ token }, i) =>
-        this.names.flatMap((owner) => this.enter(owner, token.target as string, i === 0)),
+      ...this.c.markets.flatMap(({ token }) =>
+        this.names.flatMap((owner) => this.enter(owner, token.target as string)),
       ),
     ];
     const leaving = [
@@ -84,11 +84,11 @@ export class Actions {
     return [...makes.map((make) => ({ make })), ...leaving, ...(isDrained ? this.disaster() : [])];
   }
 
-  /** A position at an LTV that is allowed. */
-  private enter(owner: string, at: string, isWeth: boolean): (() => Action)[] {
+  /** A position at an LTV that is mostly allowed. */
+  private enter(owner: string, at: string): (() => Action)[] {
     const loan = this.draws.between(usdc(1_000), usdc(80_000));
     const worth = (loan * 100n) / this.draws.between(65n, 79n);
-    const amount = isWeth ? (worth * 10n ** 12n) / 2000n : (worth * 100n) / 40_000n;
+    const amount = mulDown(worth, PRICE, this.m.world.source(at).price);
     const { vault } = this.m;
     return [
       () =>
@@ -135,9 +135,9 @@ export class Actions {
       [10, () => this.borrow()],
       [5, () => this.repay()],
       [2, () => this.authorize()],
-      [14, () => this.movePrice()],
-      [4, () => this.disturb()],
-      [2, () => this.doubt()],
+      [12, () => this.movePrice()],
+      [5, () => this.disturb()],
+      [4, () => this.doubt()],
       [5, () => this.open()],
       [14, () => this.buy()],
       [8, () => this.buyMany()],
@@ -250,7 +250,8 @@ export class Actions {
     const [caller, collateral] = [this.actor(), this.collateral()];
     const owner = this.owner((name) => vault.position(collateral, name).debtShares !== 0n);
     if (this.draws.chance(50)) {
-      const assets = this.draws.part(vault.debtOf(collateral, owner));
+      const debt = vault.debtOf(collateral, owner);
+      const assets = this.draws.chance(30) && debt > usdc(200) ? debt - usdc(200) : this.draws.part(debt);
       return this.call(caller, this.c.vault, "repay", [collateral, assets, owner], () =>
         vault.repay(caller, collateral, assets, owner),
       );
@@ -318,6 +319,18 @@ export class Actions {
     return this.setPrice(market, price);
   }
 
+  /** Somebody takes a position near the limit, or a price moves. */
+  private stir(): Action {
+    const owes = this.m.world.at.collaterals.flatMap((at) =>
+      this.names.filter((name) => this.m.vault.position(at, name).debtShares !== 0n),
+    );
+    if (owes.length > this.names.length || this.draws.chance(30)) return this.movePrice();
+    const at = this.collateral();
+    const [supply, borrow] = this.enter(this.actor(), at);
+    this.plan.push({ make: borrow!, wait: 0n });
+    return supply!();
+  }
+
   private setPrice({ token, oracle }: Market, price: bigint): Action {
     return this.call(this.governor, oracle, "setPrice", [price], () => {
       this.m.world.source(token.target as string).price = price;
@@ -353,7 +366,12 @@ export class Actions {
 
   /** The guard parts from the oracle, and the second price is lower; later they agree again. */
   private doubt(): Action {
-    const market = this.draws.pick(this.c.markets);
+    const isDue = ({ token }: Market): boolean => {
+      const at = token.target as string;
+      return this.m.world.source(at).diverged || this.names.some((name) => this.isUrgent(at, name));
+    };
+    const market = this.c.markets.find(isDue);
+    if (!market) return this.movePrice();
     const at = market.token.target as string;
     const source = this.m.world.source(at);
     const doubtful = !source.diverged;
@@ -382,7 +400,10 @@ export class Actions {
         this.m.world.state.native.price = price;
       });
     }
-    const off = this.c.markets.find(({ token }) => isOff(sources[token.target as string]!));
+    const off = this.c.markets.find(({ token }) => {
+      const source = sources[token.target as string]!;
+      return isOff(source) || source.depthBroken;
+    });
     const { token, oracle, borrowOracle, depth, guard } = off ?? this.draws.pick(this.c.markets);
     const source = sources[token.target as string]!;
     const toggles = [
@@ -408,7 +429,7 @@ export class Actions {
   // ------------------------------------------------------------------------------------------------ keepers
 
   private open(): Action {
-    if (!this.someone((at, name) => this.isUnhealthy(at, name))) return this.movePrice();
+    if (!this.someone((at, name) => this.isUnhealthy(at, name))) return this.stir();
     const collateral = this.draws.chance(2)
       ? this.m.world.at.loan
       : this.market((at, name) => this.isUnhealthy(at, name) && !this.m.house.isOpen(at));
@@ -432,7 +453,8 @@ export class Actions {
     const maxCost = this.draws.chance(95) ? MaxUint256 : usdc(100);
     const args = [collateral, owner, maxCollateral, maxCost, receiver, "0x"];
     // the rest in the same block, which a ratchet may bound
-    if (this.draws.chance(25)) this.plan.push({ make: () => this.buyAgain(collateral, owner), wait: 0n });
+    if (this.draws.chance(this.ltv(collateral, owner) > (88n * WAD) / 100n ? 60 : 20))
+      this.plan.push({ make: () => this.buyAgain(collateral, owner), wait: 0n });
     return this.call(caller, this.c.house, "buy", args, () =>
       this.m.house.buy(caller, collateral, { owner, maxCollateral }, maxCost, receiver),
     );
@@ -462,7 +484,7 @@ export class Actions {
   }
 
   private absorb(): Action {
-    if (!this.someone((at, name) => this.isUnhealthy(at, name))) return this.movePrice();
+    if (!this.someone((at, name) => this.isUrgent(at, name))) return this.buy();
     const collateral = this.market((at, name) => this.isUrgent(at, name));
     return this.absorbOf(this.actor(), collateral, this.urgent(collateral));
   }
@@ -475,7 +497,7 @@ export class Actions {
   }
 
   private absorbMany(): Action {
-    if (!this.someone((at, name) => this.isUnhealthy(at, name))) return this.movePrice();
+    if (!this.someone((at, name) => this.isUrgent(at, name))) return this.buyMany();
     const [caller, receiver] = [this.actor(), this.receiver()];
     const collateral = this.market((at, name) => this.isUrgent(at, name));
     const drawn = Array.from({ length: Number(this.draws.between(0n, 4n)) }, () => this.urgent(collateral));
@@ -520,7 +542,8 @@ export class Actions {
 
   private requestRedeem(): Action {
     const { buffer } = this.m;
-    const [caller, owner] = this.callerOf();
+    const owner = this.owner((name) => buffer.balance(name) !== 0n);
+    const caller = this.draws.chance(80) ? owner : this.actor();
     const controller = this.draws.chance(80) ? owner : this.actor();
     const shares = this.draws.part(buffer.balance(owner)) / this.draws.pick([1n, 5n]);
     return this.call(caller, this.c.buffer, "requestRedeem", [shares, controller, owner], () =>
@@ -530,6 +553,7 @@ export class Actions {
 
   private fulfil(): Action {
     const { buffer } = this.m;
+    if (this.names.every((name) => buffer.pending(name) === 0n)) return this.requestRedeem();
     const controller = this.owner((name) => buffer.pending(name) !== 0n);
     // what was not watched is watched for half an hour before anybody leaves
     if (this.draws.chance(60)) this.plan.push({ make: () => this.fulfilOf(controller), wait: 1801n });
@@ -544,7 +568,8 @@ export class Actions {
   }
 
   private claim(): Action {
-    return this.claimOf(this.owner((name) => this.m.buffer.claimable(name).assets !== 0n));
+    const hasClaim = (name: string): boolean => this.m.buffer.claimable(name).assets !== 0n;
+    return this.names.some(hasClaim) ? this.claimOf(this.owner(hasClaim)) : this.fulfil();
   }
 
   private claimOf(controller: string): Action {
