@@ -148,7 +148,7 @@ export class Actions {
       [3, () => this.observe()],
       [8, () => this.buyInventory()],
       [4, () => this.underwrite()],
-      [1, () => this.passShares()],
+      [2, () => this.passShares()],
       [4, () => this.requestRedeem()],
       [5, () => this.fulfil()],
       [5, () => this.claim()],
