@@ -56,13 +56,15 @@ export class Actions {
   }
 
   /**
-   * The market of BTC gets its lane, everybody a position in every market, a few near the limit; and an underwriter leaves
+   * The market of BTC gets its lane, without which it lends and sells nothing, everybody a position in every market, a few
+   * near the limit; and an underwriter leaves
    * while all is calm: sometimes nearly the only one, and then a market crashes at once.
    */
   private openBook(): Planned[] {
     const underwriter = this.c.underwriter.address;
     const isDrained = this.draws.chance(50);
     const shares = usdc(isDrained ? 195_000 : 10_000) * 1000n;
+    const btc = this.c.markets[1]!.token.target as string;
     const { buffer } = this.m;
     const makes = [
       () => this.setCooldown(3600n),
@@ -70,7 +72,8 @@ export class Actions {
         this.call(underwriter, this.c.buffer, "requestRedeem", [shares, underwriter, underwriter], () =>
           buffer.requestRedeem(underwriter, shares, underwriter, underwriter),
         ),
-      () => this.borrowOf(this.names[0]!, this.c.markets[1]!.token.target as string, usdc(1000)),
+      () => this.borrowOf(this.names[0]!, btc, usdc(1000)),
+      () => this.openOf(this.names[0]!, btc, this.names[0]!),
       () => this.setLane(1),
       ...this.c.markets.flatMap(({ token }) =>
         this.names.flatMap((owner) => this.enter(owner, token.target as string)),
@@ -131,19 +134,19 @@ export class Actions {
       [4, () => this.lend()],
       [4, () => this.leave()],
       [5, () => this.supplyCollateral()],
-      [4, () => this.withdrawCollateral()],
+      [5, () => this.withdrawCollateral()],
       [10, () => this.borrow()],
       [5, () => this.repay()],
       [2, () => this.authorize()],
       [12, () => this.movePrice()],
-      [5, () => this.disturb()],
+      [6, () => this.disturb()],
       [4, () => this.doubt()],
       [5, () => this.open()],
       [14, () => this.buy()],
       [8, () => this.buyMany()],
       [2, () => this.enlarge()],
       [7, () => this.absorb()],
-      [5, () => this.absorbMany()],
+      [6, () => this.absorbMany()],
       [4, () => this.sync()],
       [3, () => this.observe()],
       [8, () => this.buyInventory()],
