@@ -57,8 +57,8 @@ export class Actions {
 
   /**
    * The market of BTC gets its lane, without which it lends and sells nothing, everybody a position in every market, a few
-   * near the limit; and an underwriter leaves
-   * while all is calm: sometimes nearly the only one, and then a market crashes at once.
+   * near the limit, and one repays nearly all of it. An underwriter leaves while all is calm: sometimes nearly the only
+   * one, and then a market crashes at once.
    */
   private openBook(): Planned[] {
     const underwriter = this.c.underwriter.address;
@@ -79,7 +79,9 @@ export class Actions {
         this.names.flatMap((owner) => this.enter(owner, token.target as string)),
       ),
     ];
+    const [owner, weth] = [this.names[0]!, this.c.collateral.target as string];
     const leaving = [
+      { make: () => this.repayOf(owner, weth, this.m.vault.debtOf(weth, owner) - usdc(200), owner), wait: 12n },
       { make: () => this.fulfilOf(underwriter), wait: 4000n },
       { make: () => this.fulfilOf(underwriter), wait: 1801n },
       { make: () => this.claimOf(underwriter) },
@@ -255,13 +257,17 @@ export class Actions {
     if (this.draws.chance(50)) {
       const debt = vault.debtOf(collateral, owner);
       const assets = this.draws.chance(30) && debt > usdc(200) ? debt - usdc(200) : this.draws.part(debt);
-      return this.call(caller, this.c.vault, "repay", [collateral, assets, owner], () =>
-        vault.repay(caller, collateral, assets, owner),
-      );
+      return this.repayOf(caller, collateral, assets, owner);
     }
     const shares = this.draws.part(vault.position(collateral, owner).debtShares);
     return this.call(caller, this.c.vault, "repayShares", [collateral, shares, owner], () =>
       vault.repayShares(caller, collateral, shares, owner),
+    );
+  }
+
+  private repayOf(caller: string, collateral: string, assets: bigint, owner: string): Action {
+    return this.call(caller, this.c.vault, "repay", [collateral, assets, owner], () =>
+      this.m.vault.repay(caller, collateral, assets, owner),
     );
   }
 
