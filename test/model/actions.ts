@@ -146,6 +146,7 @@ export class Actions {
       [5, () => this.open()],
       [14, () => this.buy()],
       [8, () => this.buyMany()],
+      [4, () => this.buyTwice()],
       [2, () => this.enlarge()],
       [7, () => this.absorb()],
       [6, () => this.absorbMany()],
@@ -445,6 +446,28 @@ export class Actions {
     const owner = this.owner((name) => this.isUnhealthy(collateral, name));
     if (this.draws.chance(70)) this.plan.push({ make: () => this.buy(), wait: this.draws.between(12n, 1500n) });
     return this.openOf(this.actor(), collateral, owner);
+  }
+
+  /** A part of a position whose equity bounds its discount, and in the same block the rest. */
+  private buyTwice(): Action {
+    const isBound = (at: string, name: string): boolean => {
+      const ltv = this.ltv(at, name);
+      return ltv > (88n * WAD) / 100n && ltv < WAD;
+    };
+    const at = this.m.world.at.collaterals.find((name) => this.names.some((owner) => isBound(name, owner)));
+    if (at === undefined) return this.buy();
+    const owner = this.draws.pick(this.names.filter((name) => isBound(at, name)));
+    const caller = this.actor();
+    const part = this.m.vault.position(at, owner).collateral / this.draws.between(10n, 1000n);
+    const buy = (maxCollateral: bigint): Action => {
+      const args = [at, owner, maxCollateral, MaxUint256, caller, "0x"];
+      return this.call(caller, this.c.house, "buy", args, () =>
+        this.m.house.buy(caller, at, { owner, maxCollateral }, MaxUint256, caller),
+      );
+    };
+    const wait = this.draws.between(60n, 900n);
+    this.plan.push({ make: () => buy(part), wait }, { make: () => buy(MaxUint256), wait: 0n });
+    return this.openOf(caller, at, owner);
   }
 
   private openOf(caller: string, collateral: string, owner: string): Action {
