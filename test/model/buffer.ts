@@ -1,8 +1,8 @@
 import type { AuctionHouseModel } from "./auctionHouse";
 import * as lane from "./lane";
-import { BPS, WAD, WAD_PER_BPS, lessOrZero, min, mulDown, mulUp } from "./math";
+import { BPS, WAD, WAD_PER_BPS, bps, lessOrZero, max, min, mulDown, mulUp } from "./math";
 import { valueDown, type VaultModel } from "./vault";
-import { outcome, refuse, Refused, type World } from "./world";
+import { ZERO_ADDRESS, outcome, refuse, Refused, type World } from "./world";
 
 export interface InventoryParameters {
   cap: bigint;
@@ -13,6 +13,7 @@ export interface InventoryParameters {
   emaToleranceBps: bigint;
   haircutBps: bigint;
   maxHold: bigint;
+  biteTime: bigint;
 }
 
 export interface Inventory {
@@ -22,22 +23,35 @@ export interface Inventory {
   parameters: InventoryParameters;
 }
 
-/** Shares asked for, when their first cooldown ends, and how long a cooldown was when they were. */
+/** Shares that wait, of an epoch. */
 interface Request {
   shares: bigint;
-  claimableAt: bigint;
-  cooldown: bigint;
+  readyAt: bigint;
+  epoch: bigint;
+}
+
+/** What was fulfilled and not claimed. */
+interface Claimable {
+  shares: bigint;
+  assets: bigint;
 }
 
 export interface BufferState {
   cash: bigint;
+  setAside: bigint;
   cooldown: bigint;
+  epoch: bigint;
+  /** Shares that the token still counts for holders who were not touched since they were merged. */
+  mergedAway: bigint;
+  /** The epoch of what the token says that a holder has. */
+  epochOf: Record<string, bigint>;
   inventory: Record<string, Inventory>;
   requests: Record<string, Request>;
+  claimables: Record<string, Claimable>;
   operators: Record<string, Record<string, boolean>>;
 }
 
-export const SALE_REFUSALS = ["None", "NoInventory", "AuctionsRunning", "PriceUnderAverage", "NothingEmitted"] as const;
+export const SALE_REFUSALS = ["None", "NoInventory", "LaneOpen", "PriceUnderAverage", "NothingEmitted"] as const;
 
 export interface SaleQuote {
   refusal: (typeof SALE_REFUSALS)[number];
@@ -46,10 +60,15 @@ export interface SaleQuote {
   multipleWad: bigint;
 }
 
-const CLAIM_WINDOW = 2n * 86_400n;
 const VIRTUAL_SHARES = 1000n;
+/** So many shares become one in a new epoch. */
+const MERGED = 10n ** 6n;
+const UNWATCHED = 3600n;
+const WATCH = 1800n;
+const FALL_BPS = 10n;
+const SYNC_INTERVAL = 1800n;
 
-/** The liquidity buffer of docs/protocol.md: underwriters' shares, take-overs and the sale of what was taken over. */
+/** The liquidity buffer of docs/protocol.md: underwriters' shares, absorption and the sale of inventory. */
 export class BufferModel {
   constructor(
     private readonly world: World,
@@ -61,32 +80,53 @@ export class BufferModel {
     return this.world.state.buffer;
   }
 
-  // ------------------------------------------------------------------------------------------ underwriters
+  // ------------------------------------------------------------------------------------------------ shares
 
-  /** Cash, uncollected fees and inventory; less the haircut for who leaves. */
-  value(withHaircut: boolean): bigint {
-    let value = this.state.cash + this.vault.divided().bufferFees;
-    for (const [collateral, held] of Object.entries(this.state.inventory)) {
-      if (held.amount === 0n) continue;
-      const kept = withHaircut ? BPS - held.parameters.haircutBps : BPS;
-      value += (valueDown(held.amount, this.world.price(collateral)) * kept) / BPS;
-    }
-    return value;
+  supply(): bigint {
+    return this.world.token(this.world.at.buffer).supply - this.state.mergedAway;
   }
 
-  /** What a deposit earns. */
-  toShares(assets: bigint): bigint {
-    return mulDown(assets, this.supply() + VIRTUAL_SHARES, this.value(false) + 1n);
+  balance(holder: string): bigint {
+    return this.merged(this.world.balance(this.world.at.buffer, holder), this.state.epochOf[holder] ?? 0n);
+  }
+
+  transfer(from: string, to: string, shares: bigint): boolean {
+    this.touch(from, to);
+    this.world.transfer(this.world.at.buffer, from, to, shares);
+    return true;
+  }
+
+  // ------------------------------------------------------------------------------------------ underwriters
+
+  /** Cash, uncollected fees, and inventory less its haircut, at the price last seen where there is none. */
+  totalAssets(): bigint {
+    return this.sum(({ amount, parameters }, collateral) => {
+      const price = outcome(() => this.world.price(collateral));
+      const known = price instanceof Refused ? this.house.lane(collateral).lastPriceE36 : price;
+      return bps(valueDown(amount, known), BPS - parameters.haircutBps);
+    });
+  }
+
+  previewDeposit(assets: bigint): bigint {
+    const { supply, value } = this.depositTerms();
+    return mulDown(assets, supply + VIRTUAL_SHARES, value + 1n);
+  }
+
+  previewMint(shares: bigint): bigint {
+    const { supply, value } = this.depositTerms();
+    return mulUp(shares, value + 1n, supply + VIRTUAL_SHARES);
   }
 
   deposit(caller: string, assets: bigint, receiver: string): bigint {
-    const shares = this.toShares(assets);
+    this.startEpochIfDue();
+    const shares = this.previewDeposit(assets);
     this.underwrite(caller, receiver, assets, shares);
     return shares;
   }
 
   mint(caller: string, shares: bigint, receiver: string): bigint {
-    const assets = mulUp(shares, this.value(false) + 1n, this.supply() + VIRTUAL_SHARES);
+    this.startEpochIfDue();
+    const assets = this.previewMint(shares);
     this.underwrite(caller, receiver, assets, shares);
     return assets;
   }
@@ -96,28 +136,66 @@ export class BufferModel {
     if (shares === 0n) refuse("ZeroAmount");
     if (caller !== owner && !this.isOperator(owner, caller)) this.world.spendAllowance(buffer, owner, caller, shares);
     if (controller !== owner) this.requireOperator(caller, controller);
-    this.world.transfer(buffer, owner, buffer, shares);
+    this.transfer(owner, buffer, shares);
     this.state.requests[controller] = {
-      shares: this.request(controller).shares + shares,
-      claimableAt: this.world.now + this.state.cooldown,
-      cooldown: this.state.cooldown,
+      shares: this.pending(controller) + shares,
+      readyAt: this.world.now + this.state.cooldown,
+      epoch: this.state.epoch,
     };
     return 0n;
   }
 
+  fulfil(controller: string, receiver: string): [bigint, bigint] {
+    if (receiver === ZERO_ADDRESS) refuse("ZeroAddress");
+    const { loan, buffer } = this.world.at;
+    const waiting = this.pending(controller);
+    if (waiting === 0n) refuse("NoRequest", controller);
+    const { readyAt } = this.request(controller);
+    if (this.world.now < readyAt) refuse("CoolingDown", readyAt);
+    if (this.observeUnwatched()) return [0n, 0n];
+    const trouble = this.marketInTrouble();
+    if (trouble !== ZERO_ADDRESS) refuse("MarketInTrouble", trouble);
+
+    this.collectFees();
+    const { cash } = this.state;
+    const worth = mulDown(waiting, this.totalAssets() + 1n, this.supply() + VIRTUAL_SHARES);
+    if (worth === 0n || cash === 0n) refuse("NotEnoughCash", worth, cash);
+    const redeemed = min(worth, cash);
+    const shares = worth > cash ? mulUp(waiting, cash, worth) : waiting;
+    this.state.requests[controller] = { shares: waiting - shares, readyAt, epoch: this.state.epoch };
+    this.touch(buffer);
+    this.world.burn(buffer, buffer, shares);
+
+    const { pay } = this.house;
+    const paid = min(pay.inLoanAsset(pay.gasUnits.fulfil), bps(redeemed, pay.parameters.capBps));
+    if (paid !== 0n) this.world.events.add("a paid fulfilment");
+    const assets = redeemed - paid;
+    this.state.cash -= redeemed;
+    this.state.setAside += assets;
+    const claimable = this.claimable(controller);
+    this.state.claimables[controller] = {
+      shares: claimable.shares + shares,
+      assets: claimable.assets + assets,
+    };
+    this.world.transfer(loan, buffer, receiver, paid);
+    return [shares, assets];
+  }
+
   redeem(caller: string, shares: bigint, receiver: string, controller: string): bigint {
     this.requireOperator(caller, controller);
-    this.collectFees();
-    const assets = this.toAssets(shares);
-    this.claim(shares, assets, receiver, controller);
+    const claimable = this.claimable(controller);
+    if (shares > claimable.shares) refuse("NotEnoughClaimable", shares, claimable.shares);
+    const assets = shares === 0n ? 0n : mulDown(claimable.assets, shares, claimable.shares);
+    this.claim(controller, shares, assets, receiver);
     return assets;
   }
 
   withdraw(caller: string, assets: bigint, receiver: string, controller: string): bigint {
     this.requireOperator(caller, controller);
-    this.collectFees();
-    const shares = mulUp(assets, this.supply() + VIRTUAL_SHARES, this.value(true) + 1n);
-    this.claim(shares, assets, receiver, controller);
+    const claimable = this.claimable(controller);
+    if (assets > claimable.assets) refuse("NotEnoughClaimable", assets, claimable.assets);
+    const shares = assets === 0n ? 0n : mulUp(claimable.shares, assets, claimable.assets);
+    this.claim(controller, shares, assets, receiver);
     return shares;
   }
 
@@ -126,30 +204,36 @@ export class BufferModel {
     return true;
   }
 
+  request(controller: string): Request {
+    return this.state.requests[controller] ?? { shares: 0n, readyAt: 0n, epoch: 0n };
+  }
+
   pending(controller: string): bigint {
-    return this.request(controller).shares - this.claimable(controller);
+    const { shares, epoch } = this.request(controller);
+    return this.merged(shares, epoch);
   }
 
-  claimable(controller: string): bigint {
-    const request = this.request(controller);
-    return this.world.now < this.opensAt(request) ? 0n : request.shares;
-  }
-
-  maxRedeem(controller: string): bigint {
-    if (this.marketInTrouble() !== undefined) return 0n;
-    const payable = mulDown(this.state.cash, this.supply() + VIRTUAL_SHARES, this.value(true) + 1n);
-    return min(this.claimable(controller), payable);
-  }
-
-  maxWithdraw(controller: string): bigint {
-    const shares = this.maxRedeem(controller);
-    return shares === 0n ? 0n : this.toAssets(shares);
+  claimable(controller: string): Claimable {
+    return this.state.claimables[controller] ?? { shares: 0n, assets: 0n };
   }
 
   collectFees(): bigint {
     const assets = this.vault.collectBufferFees();
     this.state.cash += assets;
     return assets;
+  }
+
+  /** The first market that keeps requests from being fulfilled; the zero address for none. */
+  marketInTrouble(): string {
+    const troubled = this.world.at.collaterals.find((collateral) => {
+      if (!this.house.hasLane(collateral)) return false;
+      const { observedAt, watchedSince } = this.house.lane(collateral);
+      const { now } = this.world;
+      if (this.house.isOpen(collateral) || now > observedAt + UNWATCHED || now < watchedSince + WATCH) return true;
+      const price = outcome(() => this.world.price(collateral));
+      return price instanceof Refused || this.isUnderAverage(collateral, price, FALL_BPS);
+    });
+    return troubled ?? ZERO_ADDRESS;
   }
 
   // -------------------------------------------------------------------------------------------------- sale
@@ -160,17 +244,22 @@ export class BufferModel {
     if (held.amount === 0n) return { refusal: "NoInventory", ...none };
     const price = this.world.price(collateral);
     if (this.world.now < held.heldSince + held.parameters.maxHold) {
-      if (this.house.isRunning(collateral)) return { refusal: "AuctionsRunning", ...none };
-      if (this.isUnderAverage(collateral, price)) return { refusal: "PriceUnderAverage", ...none };
+      if (this.house.isOpen(collateral)) return { refusal: "LaneOpen", ...none };
+      if (this.isUnderAverage(collateral, price, held.parameters.emaToleranceBps)) {
+        return { refusal: "PriceUnderAverage", ...none };
+      }
     }
     const offer = this.offer(collateral);
     const multipleWad = offer.multiple;
-    if (offer.available === 0n) return { refusal: "NothingEmitted", ...none, multipleWad };
+    if (offer.available === 0n || this.age(collateral) < held.parameters.biteTime * WAD) {
+      return { refusal: "NothingEmitted", ...none, multipleWad };
+    }
     const bought = min(want, offer.available, held.amount);
     return { refusal: "None", bought, cost: lane.cost(offer, price, bought), multipleWad };
   }
 
   buyInventory(caller: string, collateral: string, want: bigint, maxCost: bigint, receiver: string): [bigint, bigint] {
+    if (receiver === ZERO_ADDRESS) refuse("ZeroAddress");
     const { refusal, bought, cost } = this.quote(collateral, want);
     if (refusal !== "None") refuse("NotForSale", collateral, BigInt(SALE_REFUSALS.indexOf(refusal)));
     if (bought === 0n) refuse("ZeroAmount");
@@ -181,6 +270,9 @@ export class BufferModel {
     held.amount -= bought;
     if (held.amount === 0n) held.heldSince = 0n;
     this.state.cash += cost;
+    const { syncedAt } = this.house.lane(collateral);
+    // a depth that can't be read stops no sale
+    if (this.world.now >= syncedAt + SYNC_INTERVAL) outcome(() => this.house.sync(collateral));
     this.world.transfer(collateral, this.world.at.buffer, receiver, bought);
     this.world.transfer(this.world.at.loan, caller, this.world.at.buffer, cost);
     return [bought, cost];
@@ -188,16 +280,21 @@ export class BufferModel {
 
   // ------------------------------------------------------------------- auction house, vault and governance
 
+  /** What can be absorbed; fees that the vault could pay out are as good as cash. */
   capacity(collateral: string): { cash: bigint; room: bigint } {
     const { amount, parameters } = this.state.inventory[collateral]!;
-    return { cash: this.state.cash, room: lessOrZero(parameters.cap, amount) };
+    const fees = min(this.vault.divided().bufferFees, this.vault.state.idle);
+    return { cash: this.state.cash + fees, room: lessOrZero(parameters.cap, amount) };
   }
 
-  takeOver(collateral: string, amount: bigint, cost: bigint): void {
+  absorb(collateral: string, amount: bigint, cost: bigint): void {
+    if (cost > this.state.cash) this.collectFees();
+    if (cost > this.state.cash) refuse("NotEnoughCash", cost, this.state.cash);
     const held = this.state.inventory[collateral]!;
     const { now } = this.world;
-    if (held.amount === 0n) Object.assign(held, { cursorWad: now * WAD, heldSince: now });
     const total = held.amount + amount;
+    const age = this.age(collateral);
+    held.cursorWad = now * WAD - (age * held.amount) / total;
     held.heldSince = now - ((now - held.heldSince) * held.amount) / total;
     held.amount = total;
     this.state.cash -= cost;
@@ -216,25 +313,48 @@ export class BufferModel {
 
   // ---------------------------------------------------------------------------------------------- internal
 
-  private supply(): bigint {
-    return this.world.token(this.world.at.buffer).supply;
+  private sum(worth: (held: Inventory, collateral: string) => bigint): bigint {
+    return Object.entries(this.state.inventory)
+      .filter(([, { amount }]) => amount !== 0n)
+      .reduce((sum, [collateral, held]) => sum + worth(held, collateral), this.fees() + this.state.cash);
   }
 
-  private toAssets(shares: bigint): bigint {
-    return mulDown(shares, this.value(true) + 1n, this.supply() + VIRTUAL_SHARES);
+  private fees(): bigint {
+    return this.vault.divided().bufferFees;
   }
 
-  private request(controller: string): Request {
-    return this.state.requests[controller] ?? { shares: 0n, claimableAt: 0n, cooldown: 0n };
+  /** Shares and value that a deposit is priced by, and the epochs that it starts. */
+  private depositTerms(): { supply: bigint; value: bigint; epochs: bigint } {
+    const value = this.sum(({ amount }, collateral) =>
+      valueDown(amount, max(this.world.price(collateral), this.house.ema(collateral))),
+    );
+    let [supply, epochs] = [this.supply(), 0n];
+    // less than a millionth of what it was bought for at first
+    while (supply > (value + 1n) * VIRTUAL_SHARES * MERGED) [supply, epochs] = [supply / MERGED, epochs + 1n];
+    return { supply, value, epochs };
   }
 
-  /** When the window in which a request can be claimed opened, or opens next. */
-  private opensAt({ claimableAt, cooldown }: Request): bigint {
-    const past = this.world.now - claimableAt;
-    if (past < 0n) return claimableAt;
-    const windows = past / (CLAIM_WINDOW + cooldown);
-    const opened = claimableAt + windows * (CLAIM_WINDOW + cooldown);
-    return this.world.now < opened + CLAIM_WINDOW ? opened : opened + CLAIM_WINDOW + cooldown;
+  private startEpochIfDue(): void {
+    const { supply, epochs } = this.depositTerms();
+    if (epochs === 0n) return;
+    this.world.events.add("a wipe-out");
+    this.state.epoch += epochs;
+    this.state.mergedAway = this.world.token(this.world.at.buffer).supply - supply;
+  }
+
+  private merged(shares: bigint, epoch: bigint): bigint {
+    return shares / MERGED ** (this.state.epoch - epoch);
+  }
+
+  /** Burns what merging has taken from a holder. */
+  private touch(...holders: readonly string[]): void {
+    const { buffer } = this.world.at;
+    for (const holder of holders) {
+      const gone = this.world.balance(buffer, holder) - this.balance(holder);
+      this.state.epochOf[holder] = this.state.epoch;
+      this.state.mergedAway = lessOrZero(this.state.mergedAway, gone);
+      this.world.burn(buffer, holder, gone);
+    }
   }
 
   private isOperator(controller: string, operator: string): boolean {
@@ -249,55 +369,53 @@ export class BufferModel {
     if (shares === 0n) refuse("ZeroAmount");
     this.state.cash += assets;
     this.world.transfer(this.world.at.loan, caller, this.world.at.buffer, assets);
+    this.touch(receiver);
     this.world.mint(this.world.at.buffer, receiver, shares);
   }
 
-  private claim(shares: bigint, assets: bigint, receiver: string, controller: string): void {
-    if (shares === 0n) refuse("ZeroAmount");
-    const trouble = this.marketInTrouble();
-    if (trouble !== undefined) refuse("MarketInTrouble", trouble);
-    const request = this.request(controller);
-    const { shares: asked } = request;
-    const opensAt = this.opensAt(request);
-    if (this.world.now < opensAt) refuse("CoolingDown", opensAt);
-    if (shares > asked) refuse("NotEnoughClaimable", shares, asked);
-    if (assets > this.state.cash) refuse("NotEnoughCash", assets, this.state.cash);
-    this.state.requests[controller] = { ...request, shares: asked - shares };
-    this.state.cash -= assets;
-    this.world.burn(this.world.at.buffer, this.world.at.buffer, shares);
+  private claim(controller: string, shares: bigint, assets: bigint, receiver: string): void {
+    if (shares === 0n && assets === 0n) refuse("ZeroAmount");
+    if (receiver === ZERO_ADDRESS) refuse("ZeroAddress");
+    const claimable = this.claimable(controller);
+    this.state.claimables[controller] = {
+      shares: claimable.shares - shares,
+      assets: claimable.assets - assets,
+    };
+    this.state.setAside -= assets;
     this.world.transfer(this.world.at.loan, this.world.at.buffer, receiver, assets);
   }
 
-  /** The first market in which a loss may be coming, or whose price can't be read. */
-  private marketInTrouble(): string | undefined {
-    return this.world.at.collaterals.find((collateral) => {
-      if (this.house.lane(collateral).auctions !== 0n) return true;
-      const price = outcome(() => this.world.price(collateral));
-      return price instanceof Refused || this.isUnderAverage(collateral, price);
-    });
+  /** Looks at every price that was not seen for an hour; whether there was any. */
+  private observeUnwatched(): boolean {
+    const unwatched = this.world.at.collaterals.filter(
+      (at) => this.house.hasLane(at) && this.world.now > this.house.lane(at).observedAt + UNWATCHED,
+    );
+    for (const collateral of unwatched) {
+      const seen = outcome(() => this.house.observe(collateral));
+      if (seen instanceof Refused) refuse("MarketInTrouble", collateral);
+    }
+    return unwatched.length > 0;
   }
 
-  private isUnderAverage(collateral: string, price: bigint): boolean {
-    const { emaToleranceBps } = this.state.inventory[collateral]!.parameters;
-    return price * BPS < this.house.ema(collateral) * (BPS - emaToleranceBps);
+  private isUnderAverage(collateral: string, price: bigint, toleranceBps: bigint): boolean {
+    return price * BPS < this.house.ema(collateral) * (BPS - toleranceBps);
   }
 
+  /** Of the emission that is not sold: at most a bite, and the time in which the multiple falls from end to end. */
   private age(collateral: string): bigint {
     const { cursorWad, parameters } = this.state.inventory[collateral]!;
-    const { premiumBps, maxDiscountBps, slopeWad } = parameters;
-    const longest = lane.longestAge(premiumBps * WAD_PER_BPS, maxDiscountBps * WAD_PER_BPS, slopeWad);
-    return lane.laneAge(this.world.now, cursorWad, longest);
+    const { premiumBps, maxDiscountBps, slopeWad, biteTime } = parameters;
+    const fall = lane.longestAge(premiumBps * WAD_PER_BPS, maxDiscountBps * WAD_PER_BPS, slopeWad);
+    return lane.laneAge(this.world.now, cursorWad, biteTime * WAD + fall);
   }
 
   /** The inventory's own lane, at its share of the market's pace. */
   private offer(collateral: string): lane.Offer {
-    const { heldSince, parameters } = this.state.inventory[collateral]!;
-    const rate = mulDown(this.house.lane(collateral).ratePerHour, parameters.paceShareBps, BPS);
+    const { parameters } = this.state.inventory[collateral]!;
     return lane.offer(
-      rate,
+      bps(this.house.ratePerHour(collateral), parameters.paceShareBps),
       parameters.slopeWad,
       this.age(collateral),
-      (this.world.now - heldSince) * WAD,
       parameters.premiumBps * WAD_PER_BPS,
       parameters.maxDiscountBps * WAD_PER_BPS,
     );

@@ -36,24 +36,17 @@ export const longestAge = (premium: bigint, discount: bigint, slope: bigint): bi
 export const laneAge = (now: bigint, cursor: bigint, longest: bigint): bigint =>
   min(lessOrZero(now * WAD, cursor), longest);
 
-/** What is for sale. Ages in seconds Wad, the rest as in the contracts. */
-export function offer(
-  ratePerHour: bigint,
-  slope: bigint,
-  age: bigint,
-  saleAge: bigint,
-  premium: bigint,
-  discount: bigint,
-): Offer {
+/** What is for sale to who gets at most `discount`. `laneAge` in seconds Wad, the rest as in the contracts. */
+export function offer(ratePerHour: bigint, slope: bigint, laneAge: bigint, premium: bigint, discount: bigint): Offer {
   const lane = { ratePerHour, slope: fraction(slope), premium: fraction(premium), discount: fraction(discount) };
-  const sold = min(saleAge, longestAge(premium, discount, slope));
-  const exact = exactHead(lane, fraction(age), fraction(sold));
-  const multiple = wadUp(exact.multiple);
-  const flatWad = wadDown(exact.flat);
+  const age = min(laneAge, longestAge(premium, discount, slope));
+  const all = exactHead(lane, fraction(laneAge));
+  const multiple = wadUp(exactHead(lane, fraction(age)).multiple);
+  const flatWad = wadDown(all.rate.mul(fraction(laneAge - age)));
   return {
-    head: { ...exact, multiple: fraction(multiple), flat: fraction(flatWad) },
+    head: { ...all, multiple: fraction(multiple), flat: fraction(flatWad) },
     multiple,
-    available: exact.available.floor(),
+    available: all.available.floor(),
     flatWad,
     ratePerHour,
     slope,

@@ -1,10 +1,11 @@
 import { ethers, network } from "hardhat";
 
 import { multicall3 } from "../../scripts/replay/chain/reconstruct";
-import { INVENTORY, LANE, MARKET, core, priceE36, usdc } from "../contracts/fixture";
+import { ETH_PRICE, INVENTORY, LANE, MARKET, PAY, core, priceE36, usdc } from "../contracts/fixture";
 import { AuctionHouseModel, type LaneParameters } from "./auctionHouse";
 import { BufferModel, type InventoryParameters } from "./buffer";
 import { RAY, WAD } from "./math";
+import { PayModel, type GasUnits, type PayParameters } from "./pay";
 import { VaultModel, type Market } from "./vault";
 import { World, type Source, type State, type Token } from "./world";
 
@@ -14,20 +15,22 @@ export const BTC_PRICE = 40_000n;
 const numbers = (struct: object): Record<string, bigint> =>
   Object.fromEntries(
     Object.entries(struct)
-      .filter(([key]) => key !== "depthOracle" && key !== "guard")
+      .filter(([, value]) => typeof value === "bigint" || typeof value === "number")
       .map(([key, value]) => [key, BigInt(value as bigint | number)]),
   );
 
-export const laneParameters = (changes: object = {}): LaneParameters =>
-  numbers({ ...LANE, ...changes }) as unknown as LaneParameters;
+export const laneParameters = (changes: object = {}, guarded = true): LaneParameters =>
+  ({ ...numbers({ ...LANE, ...changes }), guarded }) as unknown as LaneParameters;
 export const inventoryParameters = (changes: object = {}): InventoryParameters =>
   numbers({ ...INVENTORY, ...changes }) as unknown as InventoryParameters;
+export const payParameters = (wrappedNative: string, priced: boolean, changes: object = {}): PayParameters =>
+  ({ ...numbers({ ...PAY, ...changes }), wrappedNative, priced }) as unknown as PayParameters;
 
 // less room than there is collateral, so that the buffer can be full of it
 const CAPS = [60n * 10n ** 18n, 3n * 10n ** 8n] as const;
-const BTC_RATES = { minRatePerHour: 10n ** 5n, maxRatePerHour: 10n ** 12n };
+export const BTC_RATES = { minRatePerHour: 10n ** 5n, maxRatePerHour: 10n ** 12n };
 
-/** The fixture's contracts with a second market, of 8 decimals. */
+/** The fixture's contracts with a second market, of 8 decimals, that has no lane yet. */
 export async function deploy() {
   const f = await core();
   const btc = await ethers.deployContract("MockERC20", ["Wrapped BTC", "WBTC", 8]);
@@ -36,7 +39,8 @@ export async function deploy() {
   const depth = await ethers.deployContract("MockDepth", [5n * 10n ** 8n]);
   const guard = await ethers.deployContract("MockGuard");
   await f.vault.setMarket(btc, { oracle, borrowOracle, ...MARKET });
-  await f.house.setLane(btc, { ...LANE, ...BTC_RATES, depthOracle: depth, guard });
+  const native = await ethers.deployContract("MockOracle", [priceE36(ETH_PRICE)]);
+  await f.house.setPay({ ...PAY, nativeOracle: native, wrappedNative: f.collateral });
   await f.buffer.setInventoryParameters(f.collateral, { ...INVENTORY, cap: CAPS[0] });
   await f.buffer.setInventoryParameters(btc, { ...INVENTORY, cap: CAPS[1] });
 
@@ -47,6 +51,7 @@ export async function deploy() {
   }
   const flash = await ethers.deployContract("MockActor");
   await flash.run(f.loan, f.loan.interface.encodeFunctionData("approve", [f.vault.target, ethers.MaxUint256]));
+  const gasUnits = await (await ethers.deployContract("KeeperPayHarness")).gasUnits();
   const exponential = await ethers.deployContract("ExponentialHarness");
   const reader = await new ethers.ContractFactory(
     [
@@ -60,7 +65,7 @@ export async function deploy() {
     { token: f.collateral, oracle: f.oracle, borrowOracle: f.borrowOracle, depth: f.depth, guard: f.guard },
     { token: btc, oracle, borrowOracle, depth, guard },
   ];
-  return { ...f, markets, actors, flash, exponential, reader };
+  return { ...f, markets, actors, flash, native, gasUnits, exponential, reader };
 }
 
 export type Contracts = Awaited<ReturnType<typeof deploy>>;
@@ -88,8 +93,11 @@ export async function readWorld(c: Contracts): Promise<World> {
   }
   const state: State = {
     now: BigInt((await ethers.provider.getBlock("latest"))!.timestamp),
+    baseFee: 0n,
     tokens,
     sources: {},
+    native: { price: await c.native.price(), broken: false },
+    pay: payParameters(c.collateral.target as string, true),
     vault: {
       idle: await c.vault.idle(),
       debtShares: 0n,
@@ -106,13 +114,18 @@ export async function readWorld(c: Contracts): Promise<World> {
       rates: { kinkWad: (WAD * 9n) / 10n, atZero: 0n, atKink: WAD / 20n, atFull: WAD / 2n },
     },
     house: {},
-    buffer: { cash: usdc(200_000), cooldown: 3n * 86_400n, inventory: {}, requests: {}, operators: {} },
+    buffer: {
+      ...{ cash: usdc(200_000), setAside: 0n, cooldown: 3n * 86_400n, epoch: 0n, mergedAway: 0n },
+      ...{ epochOf: {}, inventory: {}, requests: {}, claimables: {}, operators: {} },
+    },
   };
   state.vault.accruedAt = state.now;
-  for (const [i, { token, oracle, depth }] of c.markets.entries()) {
+  for (const [i, { token, oracle, borrowOracle, depth }] of c.markets.entries()) {
     const name = address(token);
     const price = await oracle.price();
     const source: Source = {
+      oracle: address(oracle),
+      borrowOracle: address(borrowOracle),
       price,
       broken: false,
       borrowPrice: price,
@@ -133,18 +146,22 @@ export async function readWorld(c: Contracts): Promise<World> {
     };
     state.vault.markets[name] = market;
     const lane = await c.house.lane(token);
-    state.house[name] = {
-      cursorWad: lane.cursorWad,
-      ratePerHour: lane.ratePerHour,
-      auctions: lane.auctions,
-      startedAt: lane.startedAt,
-      lastPriceE36: lane.lastPriceE36,
-      observedAt: lane.observedAt,
-      emaE36: lane.emaE36,
-      syncedAt: lane.syncedAt,
-      parameters: laneParameters(i === 0 ? {} : BTC_RATES),
-      positions: {},
-    };
+    if (lane.ratePerHour !== 0n) {
+      state.house[name] = {
+        cursorWad: lane.cursorWad,
+        ratePerHour: lane.ratePerHour,
+        syncedAt: lane.syncedAt,
+        boundAt: lane.boundAt,
+        lastPriceE36: lane.lastPriceE36,
+        observedAt: lane.observedAt,
+        emaE36: lane.emaE36,
+        diverged: lane.diverged,
+        watchedSince: lane.watchedSince,
+        paidAt: lane.paidAt,
+        parameters: laneParameters(),
+        ratchets: {},
+      };
+    }
     state.buffer.inventory[name] = {
       amount: 0n,
       heldSince: 0n,
@@ -162,9 +179,9 @@ export interface Models {
   buffer: BufferModel;
 }
 
-export function modelsOf(world: World): Models {
+export function modelsOf(world: World, gasUnits: GasUnits): Models {
   const vault = new VaultModel(world);
-  const house = new AuctionHouseModel(world, vault);
+  const house = new AuctionHouseModel(world, vault, new PayModel(world, gasUnits));
   const buffer = new BufferModel(world, vault, house);
   vault.buffer = buffer;
   house.buffer = buffer;

@@ -27,6 +27,7 @@ export interface Market {
   maxLtvBps: bigint;
   lltvBps: bigint;
   debtCeiling: bigint;
+  /** What the lane lets the market owe; nothing before one is set. */
   laneCeiling: bigint;
   minDebt: bigint;
   debtShares: bigint;
@@ -67,6 +68,7 @@ export interface Fill {
 const VIRTUAL_SHARES = 1000n;
 /** 1000 % a year, whatever the rate model says. */
 const MAX_RATE = (10n * WAD) / YEAR;
+const MAX_UINT112 = 2n ** 112n - 1n;
 
 export const valueDown = (collateral: bigint, price: bigint): bigint => mulDown(collateral, price, PRICE);
 
@@ -88,11 +90,17 @@ export function borrowRate(rates: Rates, utilisation: bigint): bigint {
   return divUp(yearly, YEAR);
 }
 
+/** The fewest shares that owe `assets`, rounded up. */
+function leastShares(assets: bigint, index: bigint): bigint {
+  let shares = mulDown(assets, RAY, index);
+  while (shares > 0n && mulUp(shares - 1n, index, RAY) >= assets) shares -= 1n;
+  while (mulUp(shares, index, RAY) < assets) shares += 1n;
+  return shares;
+}
+
 /** The vault of docs/protocol.md: lenders' shares, positions, interest, settlement, write-off. */
 export class VaultModel {
   buffer!: BufferModel;
-  /** How often debt was written off, so that a test can tell that it was. */
-  writeOffs = 0;
 
   constructor(private readonly world: World) {}
 
@@ -245,7 +253,7 @@ export class VaultModel {
     const debt = mulUp(position.debtShares, index, RAY);
     if (debt < market.minDebt) refuse("DebtTooSmall", debt, market.minDebt);
     const owed = mulUp(market.debtShares, index, RAY);
-    const ceiling = min(market.debtCeiling, market.laneCeiling);
+    const ceiling = this.ceiling(collateral);
     if (owed > ceiling) refuse("DebtCeilingExceeded", owed, ceiling);
     this.requireMaxLtv(collateral, position.collateral, debt);
 
@@ -267,8 +275,7 @@ export class VaultModel {
     if (shares === 0n) refuse("ZeroAmount");
     const index = this.accrue();
     const removed = min(shares, this.position(collateral, owner).debtShares);
-    const [repaid] = this.payDown(caller, collateral, owner, mulUp(removed, index, RAY), removed);
-    return repaid;
+    return this.payDown(caller, collateral, owner, mulUp(removed, index, RAY), removed)[0];
   }
 
   setAuthorization(caller: string, operator: string, allowed: boolean): void {
@@ -301,11 +308,20 @@ export class VaultModel {
     this.state.idle += cost;
     this.state.bufferFees += fee;
     for (const { owner } of fills) this.writeOffUncovered(market, this.own(market, owner));
-    const pay = fills.reduce((sum, fill) => sum + fill.pay, 0n);
     this.world.transfer(collateral, vault, receiver, amount);
-    this.world.transfer(collateral, vault, payReceiver, pay);
+    for (const { pay } of fills) this.world.transfer(collateral, vault, payReceiver, pay);
     this.world.transfer(loan, payer, vault, cost);
     return debts;
+  }
+
+  /** What a market may owe: by governance and by its lane. */
+  ceiling(collateral: string): bigint {
+    const { debtCeiling, laneCeiling } = this.market(collateral);
+    return min(debtCeiling, laneCeiling);
+  }
+
+  setLaneCeiling(collateral: string, assets: bigint): void {
+    this.market(collateral).laneCeiling = min(assets, MAX_UINT112);
   }
 
   pay(collateral: string, owner: string, amount: bigint, receiver: string): void {
@@ -328,9 +344,10 @@ export class VaultModel {
   setMarket(collateral: string, p: Pick<Market, "maxLtvBps" | "lltvBps" | "debtCeiling" | "minDebt">): void {
     const market = this.market(collateral);
     if (p.lltvBps !== market.lltvBps) refuse("LltvIsFixed", market.lltvBps);
+    const { oracle, borrowOracle } = this.world.source(collateral);
+    if (this.world.price(collateral) === 0n) refuse("PriceIsZero", oracle);
+    if (this.world.borrowPrice(collateral) === 0n) refuse("PriceIsZero", borrowOracle);
     Object.assign(market, p);
-    this.world.price(collateral);
-    this.world.borrowPrice(collateral);
   }
 
   setInterestShares(reserves: bigint, buffer: bigint): void {
@@ -405,39 +422,36 @@ export class VaultModel {
     this.state.debtShares += shares;
   }
 
-  /** What was taken: less than was given where that would leave less than the least debt. */
+  /** What is paid, and for how many shares: less than offered, where that would leave a debt under the smallest. */
   private payDown(
     caller: string,
     collateral: string,
     owner: string,
-    assets: bigint,
-    shares: bigint,
-  ): [assets: bigint, shares: bigint] {
+    offered: bigint,
+    offeredShares: bigint,
+  ): [bigint, bigint] {
     const market = this.market(collateral);
     const position = this.own(market, owner);
-    if (position.debtShares === 0n) refuse("NoDebt");
     const { index } = this.state;
-    const owes = (kept: bigint): bigint => mulUp(kept, index, RAY);
-    let [taken, removed] = [assets, shares];
-    const rest = owes(position.debtShares - shares);
+    if (position.debtShares === 0n) refuse("NoDebt");
+    let [assets, shares] = [offered, offeredShares];
+    const rest = mulUp(position.debtShares - shares, index, RAY);
     if (rest !== 0n && rest < market.minDebt) {
-      // by search, apart from the contract's formula
-      let kept = mulDown(market.minDebt, RAY, index);
-      while (kept > 0n && owes(kept - 1n) >= market.minDebt) kept -= 1n;
-      while (owes(kept) < market.minDebt) kept += 1n;
-      if (kept >= position.debtShares) refuse("DebtTooSmall", rest, market.minDebt);
-      removed = position.debtShares - kept;
-      taken = owes(removed);
+      const least = leastShares(market.minDebt, index);
+      if (least >= position.debtShares) refuse("DebtTooSmall", rest, market.minDebt);
+      this.world.events.add("a repayment down to the smallest debt");
+      shares = position.debtShares - least;
+      assets = mulUp(shares, index, RAY);
     }
-    this.addDebt(market, position, -removed);
-    this.state.idle += taken;
-    this.world.transfer(this.world.at.loan, caller, this.world.at.vault, taken);
-    return [taken, removed];
+    this.addDebt(market, position, -shares);
+    this.state.idle += assets;
+    this.world.transfer(this.world.at.loan, caller, this.world.at.vault, assets);
+    return [assets, shares];
   }
 
   private writeOffUncovered(market: Market, position: Position): void {
     if (position.collateral !== 0n || position.debtShares === 0n) return;
-    this.writeOffs += 1;
+    this.world.events.add("a write-off");
     let loss = mulUp(position.debtShares, this.state.index, RAY);
     this.addDebt(market, position, -position.debtShares);
     this.divide();

@@ -2,7 +2,7 @@ import type { Interface } from "ethers";
 
 import { REFUSALS } from "./auctionHouse";
 import { SALE_REFUSALS } from "./buffer";
-import { MAX_UINT256, min } from "./math";
+import { MAX_UINT256 } from "./math";
 import { node, type Contracts, type Models } from "./setup";
 import { Refused, outcome } from "./world";
 
@@ -66,31 +66,51 @@ function viewsOf(c: Contracts, m: Models): View[] {
   add(c.vault, "reserves", [], () => vault.divided().reserves);
   add(c.vault, "bufferFees", [], () => vault.divided().bufferFees);
   add(c.vault, "borrowPaused", [], () => vault.state.paused);
-  add(c.buffer, "totalAssets", [], () => buffer.value(true));
+  add(c.house, "payInLoanAsset", [10n ** 6n], () => house.pay.inLoanAsset(10n ** 6n));
+  add(c.buffer, "totalAssets", [], () => buffer.totalAssets());
   add(c.buffer, "cash", [], () => buffer.state.cash);
+  add(c.buffer, "setAside", [], () => buffer.state.setAside);
+  add(c.buffer, "epoch", [], () => buffer.state.epoch);
   add(c.buffer, "cooldown", [], () => buffer.state.cooldown);
-  add(c.buffer, "previewDeposit", [10n ** 9n], () => m.buffer.toShares(10n ** 9n));
+  add(c.buffer, "marketInTrouble", [], () => buffer.marketInTrouble());
+  add(c.buffer, "previewDeposit", [10n ** 9n], () => buffer.previewDeposit(10n ** 9n));
+  add(c.buffer, "previewMint", [10n ** 12n], () => buffer.previewMint(10n ** 12n));
   for (const name of names) {
     owner = name;
     add(c.vault, "maxWithdraw", [name], () => vault.maxWithdraw(name));
     add(c.vault, "maxRedeem", [name], () => vault.maxRedeem(name));
-    add(c.buffer, "maxRedeem", [name], () => buffer.maxRedeem(name));
-    add(c.buffer, "maxWithdraw", [name], () => buffer.maxWithdraw(name));
+    add(c.buffer, "maxRedeem", [name], () => buffer.claimable(name).shares);
+    add(c.buffer, "maxWithdraw", [name], () => buffer.claimable(name).assets);
+    add(c.buffer, "claimableRedeemRequest", [0, name], () => buffer.claimable(name).shares);
     owner = undefined;
     add(c.buffer, "pendingRedeemRequest", [0, name], () => buffer.pending(name));
-    add(c.buffer, "claimableRedeemRequest", [0, name], () => buffer.claimable(name));
+    add(c.buffer, "request", [name], () => {
+      const { shares, readyAt, epoch } = buffer.request(name);
+      return [shares, readyAt, epoch];
+    });
+    add(c.buffer, "claimable", [name], () => {
+      const { shares, assets } = buffer.claimable(name);
+      return [shares, assets];
+    });
   }
   for (const { token } of c.markets) {
     const at = token.target as string;
     add(c.vault, "market", [at], () => {
       const { maxLtvBps, lltvBps, debtCeiling, laneCeiling, minDebt, debtShares } = vault.market(at);
-      const ceiling = min(debtCeiling, laneCeiling);
-      return [lltvBps, minDebt, ceiling, debtShares, maxLtvBps, debtCeiling, laneCeiling];
+      return [lltvBps, minDebt, vault.ceiling(at), debtShares, maxLtvBps, debtCeiling, laneCeiling];
     });
     add(c.house, "lane", [at], () => {
+      if (!house.hasLane(at)) return [0, 0, 0, 0, 0, 0, 0, false, 0, 0];
       const l = house.lane(at);
-      return [l.cursorWad, l.ratePerHour, l.auctions, l.startedAt, l.lastPriceE36, l.observedAt, l.emaE36, l.syncedAt];
+      const sale = [l.cursorWad, l.ratePerHour, l.syncedAt, l.boundAt % 2n ** 24n];
+      return [...sale, l.lastPriceE36, l.observedAt, l.emaE36, l.diverged, l.watchedSince, l.paidAt];
     });
+    add(c.house, "laneState", [at], () => {
+      const l = house.laneState(at);
+      return [l.isOpen, l.diverged, l.price, l.ema, l.premium, l.rate, l.age];
+    });
+    add(c.house, "isOpen", [at], () => house.isOpen(at));
+    add(c.house, "ratePerHour", [at], () => house.ratePerHour(at));
     add(c.house, "ema", [at], () => house.ema(at));
     add(c.buffer, "inventory", [at], () => {
       const { amount, heldSince, cursorWad } = buffer.state.inventory[at]!;
@@ -107,9 +127,9 @@ function viewsOf(c: Contracts, m: Models): View[] {
         const { collateral, debtShares, riskAt } = vault.position(at, name);
         return [collateral, debtShares, riskAt];
       });
-      add(c.house, "auction", [at, name], () => {
-        const a = house.auction(at, name);
-        return [a.startedAt, a.premiumWad, a.discountWad, a.filledAt, a.bountyAt];
+      add(c.house, "ratchet", [at, name], () => {
+        const { discountWad, filledAt } = house.ratchet(at, name);
+        return [discountWad, filledAt];
       });
       owner = name;
       add(c.house, "quote", [at, name, MAX_UINT256], () => {
@@ -124,9 +144,12 @@ function viewsOf(c: Contracts, m: Models): View[] {
   for (const token of [c.loan, c.vault, c.buffer, ...c.markets.map((market) => market.token)]) {
     const at = token.target as string;
     for (const holder of [...names, vaultAt, bufferAt]) {
-      add(token, "balanceOf", [holder], () => world.balance(at, holder));
+      add(token, "balanceOf", [holder], () =>
+        token === c.buffer ? buffer.balance(holder) : world.balance(at, holder),
+      );
     }
-    if (token === c.vault || token === c.buffer) add(token, "totalSupply", [], () => world.token(at).supply);
+    if (token === c.vault) add(token, "totalSupply", [], () => world.token(at).supply);
+    if (token === c.buffer) add(token, "totalSupply", [], () => buffer.supply());
   }
   return views;
 }
@@ -140,7 +163,7 @@ export class Comparison {
 
   constructor(
     private readonly c: Contracts,
-    models: Models,
+    private readonly models: Models,
   ) {
     this.views = viewsOf(c, models);
     this.errors = [c.vault, c.house, c.buffer, c.oracle].map((contract) => contract.interface);
@@ -160,7 +183,7 @@ export class Comparison {
         view.lastData = data;
         view.lastText = success ? shown(view, data) : errorText(this.errors, data);
       }
-      const value = outcome(view.model);
+      const value = this.models.world.asRead(() => outcome(view.model));
       const model = value instanceof Refused ? value.message : text(flat(value));
       return view.lastText === model ? [] : [`${view.label}: chain ${view.lastText}, model ${model}`];
     });

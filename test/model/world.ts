@@ -1,6 +1,7 @@
 import { lessOrZero } from "./math";
 import type { BufferState } from "./buffer";
 import type { HouseState } from "./auctionHouse";
+import type { PayParameters } from "./pay";
 import type { VaultState } from "./vault";
 
 type Reason = bigint | string | number;
@@ -36,8 +37,12 @@ export interface Token {
   supply: bigint;
 }
 
+export const ZERO_ADDRESS = `0x${"0".repeat(40)}`;
+
 /** What the outside says of a collateral. */
 export interface Source {
+  oracle: string;
+  borrowOracle: string;
   price: bigint;
   broken: boolean;
   borrowPrice: bigint;
@@ -49,8 +54,13 @@ export interface Source {
 
 export interface State {
   now: bigint;
+  /** Wei a gas unit, of the block. */
+  baseFee: bigint;
   tokens: Record<string, Token>;
   sources: Record<string, Source>;
+  /** The native coin's oracle. */
+  native: { price: bigint; broken: boolean };
+  pay: PayParameters;
   vault: VaultState;
   house: HouseState;
   buffer: BufferState;
@@ -66,6 +76,9 @@ export interface Addresses {
 
 /** Everything that the model knows. State is plain data, so that a refused call leaves nothing behind. */
 export class World {
+  /** What has happened inside of calls, so that a test can tell that it did. */
+  readonly events = new Set<string>();
+
   constructor(
     public state: State,
     readonly at: Addresses,
@@ -87,18 +100,43 @@ export class World {
     }
   }
 
+  /** What a read call sees: a block without base fee. */
+  asRead<T>(call: () => T): T {
+    const { baseFee } = this.state;
+    this.state.baseFee = 0n;
+    try {
+      return call();
+    } finally {
+      this.state.baseFee = baseFee;
+    }
+  }
+
+  /** The same of a call that changes something, with nothing kept of it. */
+  rehearse<T>(call: () => T): T | Refused {
+    const before = structuredClone(this.state);
+    try {
+      return this.asRead(() => outcome(call));
+    } finally {
+      this.state = before;
+    }
+  }
+
+  source(collateral: string): Source {
+    return this.state.sources[collateral]!;
+  }
+
   price(collateral: string): bigint {
-    const source = this.state.sources[collateral]!;
+    const source = this.source(collateral);
     return source.broken ? refuse("Broken") : source.price;
   }
 
   borrowPrice(collateral: string): bigint {
-    const source = this.state.sources[collateral]!;
+    const source = this.source(collateral);
     return source.borrowBroken ? refuse("Broken") : source.borrowPrice;
   }
 
   depth(collateral: string): bigint {
-    const source = this.state.sources[collateral]!;
+    const source = this.source(collateral);
     return source.depthBroken ? refuse("Broken") : source.depth;
   }
 
