@@ -362,11 +362,11 @@ contract AuctionHouse is IAuctionHouse, AccessManaged, Multicall, ReentrancyGuar
         // a unit of collateral is worth more than what is left
         if (fill.collateral == 0) return AbsorbRefusal.BufferFull;
         (fill.owner, fill.pay) = (owner, Math.fullMulDiv(pay, fill.collateral, wanted));
-        _absorbed = true;
         state.collateral += pay - fill.pay;
         // a batch goes on without it
         if (_isTooSmall(a.priceE36, state, fill.collateral, fill.repaid)) return AbsorbRefusal.TooSmall;
 
+        _absorbed = true;
         a.fills[a.count++] = fill;
         a.taken += fill.collateral;
         a.cost += fill.repaid;

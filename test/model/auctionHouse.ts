@@ -58,7 +58,15 @@ export interface Order {
 export const REFUSALS = ["None", "LaneClosed", "Enlarged", "Healthy", "Insolvent", "LaneEmpty", "TooSmall"] as const;
 type Refusal = (typeof REFUSALS)[number];
 
-export const ABSORB_REFUSALS = ["None", "Healthy", "BelowAbsorbLtv", "Enlarged", "Diverged", "BufferFull"] as const;
+export const ABSORB_REFUSALS = [
+  "None",
+  "Healthy",
+  "BelowAbsorbLtv",
+  "Enlarged",
+  "Diverged",
+  "BufferFull",
+  "TooSmall",
+] as const;
 type AbsorbRefusal = (typeof ABSORB_REFUSALS)[number];
 
 export interface Quote {
@@ -330,7 +338,9 @@ export class AuctionHouseModel {
     quote.collateral = min(order.maxCollateral, offer.available, most);
     quote.cost = lane.cost(offer, view.price, quote.collateral);
     quote.repaid = min(mulDown(quote.cost, WAD, WAD + fee), sold.debt);
-    if (isTooSmall(quote, sold)) quote.refusal = "TooSmall";
+    if (quote.collateral === 0n || isTooSmall(quote.priceE36, sold, quote.collateral, quote.repaid)) {
+      quote.refusal = "TooSmall";
+    }
     // what is sold whole leaves nothing that could get cheaper
     return { quote, discount, rate, ratchets: isBound && quote.collateral !== most };
   }
@@ -402,13 +412,18 @@ export class AuctionHouseModel {
         refusal = fill === undefined ? refused : "BufferFull";
         continue;
       }
+      const paid = { ...sold, collateral: sold.collateral - fill.pay };
+      if (isTooSmall(left.price, paid, fill.collateral, fill.repaid)) {
+        refusal = "TooSmall";
+        continue;
+      }
       if (fill.pay !== 0n) this.world.events.add("a paid absorption");
       left.cash -= fill.repaid;
       left.room -= fill.collateral;
       taken += fill.collateral;
       cost += fill.repaid;
       fills.push(fill);
-      before.push({ ...sold, collateral: sold.collateral - fill.pay });
+      before.push(paid);
     }
     if (fills.length === 0) return { taken, cost, refusal };
     if (left.price < view.price) this.world.events.add("an absorption by the lower price");
@@ -572,8 +587,7 @@ function isLower(before: Sold, collateral: bigint, debt: bigint): boolean {
 }
 
 /** Two units of debt are what the rounding of shares may take away. */
-function isTooSmall(quote: Quote, sold: Sold): boolean {
-  if (quote.collateral === 0n) return true;
-  if (quote.ltvWad >= WAD || quote.repaid === sold.debt) return false;
-  return !isLower(sold, sold.collateral - quote.collateral, sold.debt - quote.repaid + 2n);
+function isTooSmall(price: bigint, sold: Sold, amount: bigint, repaid: bigint): boolean {
+  if (repaid === sold.debt || ltvUp(sold.collateral, sold.debt, price) >= WAD) return false;
+  return !isLower(sold, sold.collateral - amount, sold.debt - repaid + 2n);
 }

@@ -152,7 +152,7 @@ export class BufferModel {
     if (waiting === 0n) refuse("NoRequest", controller);
     const { readyAt } = this.request(controller);
     if (this.world.now < readyAt) refuse("CoolingDown", readyAt);
-    if (this.observeUnwatched()) return [0n, 0n];
+    if (this.observeAll()) return [0n, 0n];
     const trouble = this.marketInTrouble();
     if (trouble !== ZERO_ADDRESS) refuse("MarketInTrouble", trouble);
 
@@ -227,9 +227,10 @@ export class BufferModel {
   marketInTrouble(): string {
     const troubled = this.world.at.collaterals.find((collateral) => {
       if (!this.house.hasLane(collateral)) return false;
-      const { observedAt, watchedSince } = this.house.lane(collateral);
+      const { observedAt, watchedSince, diverged } = this.house.lane(collateral);
       const { now } = this.world;
-      if (this.house.isOpen(collateral) || now > observedAt + UNWATCHED || now < watchedSince + WATCH) return true;
+      if (diverged || this.house.isOpen(collateral) || now > observedAt + UNWATCHED || now < watchedSince + WATCH)
+        return true;
       const price = outcome(() => this.world.price(collateral));
       return price instanceof Refused || this.isUnderAverage(collateral, price, FALL_BPS);
     });
@@ -325,9 +326,10 @@ export class BufferModel {
 
   /** Shares and value that a deposit is priced by, and the epochs that it starts. */
   private depositTerms(): { supply: bigint; value: bigint; epochs: bigint } {
-    const value = this.sum(({ amount }, collateral) =>
-      valueDown(amount, max(this.world.price(collateral), this.house.ema(collateral))),
-    );
+    const value = this.sum(({ amount, parameters }, collateral) => {
+      const higher = max(this.world.price(collateral), this.house.ema(collateral));
+      return valueDown(amount, bps(higher, BPS + parameters.premiumBps));
+    });
     let [supply, epochs] = [this.supply(), 0n];
     // less than a millionth of what it was bought for at first
     while (supply > (value + 1n) * VIRTUAL_SHARES * MERGED) [supply, epochs] = [supply / MERGED, epochs + 1n];
@@ -385,16 +387,15 @@ export class BufferModel {
     this.world.transfer(this.world.at.loan, this.world.at.buffer, receiver, assets);
   }
 
-  /** Looks at every price that was not seen for an hour; whether there was any. */
-  private observeUnwatched(): boolean {
-    const unwatched = this.world.at.collaterals.filter(
-      (at) => this.house.hasLane(at) && this.world.now > this.house.lane(at).observedAt + UNWATCHED,
-    );
-    for (const collateral of unwatched) {
+  /** Looks at every price; whether one was not seen for an hour. */
+  private observeAll(): boolean {
+    let unwatched = false;
+    for (const collateral of this.world.at.collaterals.filter((at) => this.house.hasLane(at))) {
+      if (this.world.now > this.house.lane(collateral).observedAt + UNWATCHED) unwatched = true;
       const seen = outcome(() => this.house.observe(collateral));
       if (seen instanceof Refused) refuse("MarketInTrouble", collateral);
     }
-    return unwatched.length > 0;
+    return unwatched;
   }
 
   private isUnderAverage(collateral: string, price: bigint, toleranceBps: bigint): boolean {
@@ -409,15 +410,17 @@ export class BufferModel {
     return lane.laneAge(this.world.now, cursorWad, biteTime * WAD + fall);
   }
 
-  /** The inventory's own lane, at its share of the market's pace. */
+  /** The inventory's own lane, at its share of the market's pace. A bite has one price, which falls from when it is whole. */
   private offer(collateral: string): lane.Offer {
     const { parameters } = this.state.inventory[collateral]!;
+    const bite = parameters.biteTime * WAD;
     return lane.offer(
       bps(this.house.ratePerHour(collateral), parameters.paceShareBps),
       parameters.slopeWad,
-      this.age(collateral),
+      lessOrZero(this.age(collateral), bite),
       parameters.premiumBps * WAD_PER_BPS,
       parameters.maxDiscountBps * WAD_PER_BPS,
+      bite,
     );
   }
 }

@@ -36,17 +36,27 @@ export const longestAge = (premium: bigint, discount: bigint, slope: bigint): bi
 export const laneAge = (now: bigint, cursor: bigint, longest: bigint): bigint =>
   min(lessOrZero(now * WAD, cursor), longest);
 
-/** What is for sale to who gets at most `discount`. `laneAge` in seconds Wad, the rest as in the contracts. */
-export function offer(ratePerHour: bigint, slope: bigint, laneAge: bigint, premium: bigint, discount: bigint): Offer {
+/**
+ * What is for sale to who gets at most `discount`. `laneAge` in seconds Wad, the rest as in the contracts. A `bite` of emission, seconds Wad,
+ * that has gathered besides is all sold at the multiple of the rest.
+ */
+export function offer(
+  ratePerHour: bigint,
+  slope: bigint,
+  laneAge: bigint,
+  premium: bigint,
+  discount: bigint,
+  bite = 0n,
+): Offer {
   const lane = { ratePerHour, slope: fraction(slope), premium: fraction(premium), discount: fraction(discount) };
   const age = min(laneAge, longestAge(premium, discount, slope));
   const all = exactHead(lane, fraction(laneAge));
   const multiple = wadUp(exactHead(lane, fraction(age)).multiple);
-  const flatWad = wadDown(all.rate.mul(fraction(laneAge - age)));
+  const flatWad = wadDown(all.rate.mul(fraction(laneAge - age))) + wadDown(all.rate.mul(fraction(bite)));
   return {
     head: { ...all, multiple: fraction(multiple), flat: fraction(flatWad) },
     multiple,
-    available: all.available.floor(),
+    available: all.available.floor() + all.rate.mul(fraction(bite)).floor(),
     flatWad,
     ratePerHour,
     slope,
