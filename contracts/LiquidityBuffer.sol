@@ -132,7 +132,7 @@ contract LiquidityBuffer is ILiquidityBuffer, ERC4626, AccessManaged, Reentrancy
         uint256 readyAt = _request[controller].readyAt;
         if (block.timestamp < readyAt) revert CoolingDown(readyAt);
         // what was not watched is watched from now on, and the request waits
-        if (_observeUnwatched()) return (0, 0);
+        if (_observeAll()) return (0, 0);
         address trouble = marketInTrouble();
         // nobody leaves while a loss may be coming
         if (trouble != address(0)) revert MarketInTrouble(trouble);
@@ -301,14 +301,14 @@ contract LiquidityBuffer is ILiquidityBuffer, ERC4626, AccessManaged, Reentrancy
         emit FeesCollected(assets);
     }
 
-    /// @dev Observes every price where one was not seen for `UNWATCHED`: two that are seen in turn would never be watched
-    /// together. At most 16 markets, and not on a hot path.
-    function _observeUnwatched() internal returns (bool any) {
+    /// @dev Observes every price, so that each guard is asked, and says whether one was not seen for `UNWATCHED`. All of them:
+    /// two that are seen in turn would never be watched together. At most 16 markets, and not on a hot path.
+    function _observeAll() internal returns (bool unwatched) {
         address[] memory markets = vault.markets();
-        for (uint256 i; i < markets.length && !any; ++i) any = _isUnwatched(auctionHouse.lane(markets[i]));
-        if (!any) return false;
         for (uint256 i; i < markets.length; ++i) {
-            if (auctionHouse.lane(markets[i]).ratePerHour == 0) continue;
+            IAuctionHouse.Lane memory lane = auctionHouse.lane(markets[i]);
+            if (lane.ratePerHour == 0) continue;
+            if (_isUnwatched(lane)) unwatched = true;
             try auctionHouse.observe(markets[i]) returns (uint256) {} catch {
                 revert MarketInTrouble(markets[i]);
             }
@@ -398,7 +398,7 @@ contract LiquidityBuffer is ILiquidityBuffer, ERC4626, AccessManaged, Reentrancy
     }
 
     function _isUnwatched(IAuctionHouse.Lane memory lane) internal view returns (bool) {
-        return lane.ratePerHour != 0 && block.timestamp > lane.observedAt + UNWATCHED;
+        return block.timestamp > lane.observedAt + UNWATCHED;
     }
 
     function _isUnderAverage(address collateral, uint256 priceE36, uint256 toleranceBps) internal view returns (bool) {

@@ -163,8 +163,8 @@ interface ILiquidityBuffer is IERC4626, IERC165 {
     error ZeroAddress();
     /// @notice Redemptions of ERC-7540 have no preview: the price is that of the fulfilment.
     error PreviewNotAvailable();
-    /// @notice The market's lane is open, or its price is under its average, cannot be read, was in doubt when it was last
-    /// seen, or was not watched for the last half hour. Nobody leaves until that is over.
+    /// @notice The market's lane is open, or its price is under its average, cannot be read, is in doubt, or was not watched
+    /// for the last half hour. Nobody leaves until that is over.
     error MarketInTrouble(address collateral);
     /// @notice The controller has no request that waits.
     error NoRequest(address controller);
@@ -196,8 +196,8 @@ interface ILiquidityBuffer is IERC4626, IERC165 {
 
     /// @notice Fulfils a request whose cooldown is over: fixes the price of this moment, burns the shares and sets the
     /// assets aside for the controller, who may claim them at that price for ever. As far as there is cash; the rest waits.
-    /// Where a market's price was not observed for an hour it observes it, returns zeros, and must be called again when
-    /// half an hour has passed.
+    /// It observes the price of every market. Where one was not observed for an hour it returns zeros, and must be called
+    /// again when half an hour has passed.
     /// @param controller Whose request.
     /// @param receiver Who gets the keeper's pay, at most the pay's cap of what is redeemed.
     /// @return shares Shares burnt.
@@ -347,5 +347,6 @@ interface ILiquidityBuffer is IERC4626, IERC165 {
 
     /// @notice The first market that keeps requests from being fulfilled.
     /// @return collateral Zero where there is none.
+    /// @dev A price is in doubt here when it was so when last observed; `fulfil` observes.
     function marketInTrouble() external view returns (address collateral);
 }

@@ -140,26 +140,36 @@ describe("LiquidityBuffer: after a wipe-out", () => {
       .withArgs(underwriter.address);
   });
 
-  it("a part that is left of a request stays what it is in a later epoch", async () => {
-    const { buffer, underwriter, other, asVault, absorb, watch, earnFee } = await buffering();
+  it("a part that is left of an old request is not merged twice", async () => {
+    const { buffer, underwriter, other, asVault, absorb, watch } = await buffering();
     await buffer.connect(underwriter).requestRedeem(SHARES, underwriter, underwriter);
-    await buffer.connect(asVault).cover(ethers.MaxUint256);
+    await buffer.connect(asVault).cover(usdc(200_000) - usdc(0.1));
     await buffer.connect(other).deposit(usdc(1000), other);
-    await buffer.connect(other).transfer(underwriter, (await buffer.balanceOf(other)) / 2n);
-    await buffer.connect(underwriter).requestRedeem(await buffer.balanceOf(underwriter), underwriter, underwriter);
-    await absorb(10n ** 18n, usdc(1000));
+    expect(await buffer.epoch()).to.equal(1);
+    // half of what the request is worth is left in cash
+    await absorb(10n ** 18n, (await buffer.cash()) - usdc(0.05));
     await time.increase(COOLDOWN);
     await watch();
-    await earnFee(usdc(10));
     const waiting = await buffer.pendingRedeemRequest(0n, underwriter);
-    const [burnt] = await buffer.fulfil.staticCall(underwriter, underwriter);
+    expect(waiting).to.equal(SHARES / MILLION);
+    const { readyAt } = await buffer.request(underwriter);
+    const [burnt, assets] = await buffer.fulfil.staticCall(underwriter, underwriter);
+    expect(assets).to.equal(usdc(0.05));
     await buffer.fulfil(underwriter, underwriter);
-    expect(await buffer.request(underwriter)).to.deep.equal([
-      waiting - burnt,
-      (await buffer.request(underwriter)).readyAt,
-      1n,
-    ]);
+    expect(await buffer.request(underwriter)).to.deep.equal([waiting - burnt, readyAt, 1n]);
     expect(await buffer.pendingRedeemRequest(0n, underwriter)).to.equal(waiting - burnt);
+    expect(waiting - burnt).to.be.gt(0);
+  });
+
+  it("holders' parts of a million, which together were a share, are nobody's", async () => {
+    const { buffer, underwriter, other, keeper, lender, asVault } = await buffering();
+    for (const holder of [other, keeper]) await buffer.connect(holder).mint(2n * MILLION - 1n, holder);
+    await buffer.connect(asVault).cover(ethers.MaxUint256);
+    const deposited = (await buffer.previewDeposit(usdc(1))) + SHARES / MILLION;
+    await buffer.connect(lender).deposit(usdc(1), lender);
+    expect(await buffer.totalSupply()).to.equal(deposited + 3n);
+    for (const holder of [other, keeper, underwriter]) await buffer.connect(holder).transfer(lender, 1n);
+    expect(await buffer.totalSupply()).to.equal(deposited + 2n);
   });
 
   it("what was set aside before stays claimable, to the unit", async () => {

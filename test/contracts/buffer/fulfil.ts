@@ -237,18 +237,20 @@ describe("LiquidityBuffer: fulfilment of requests", () => {
       await buffer.fulfil(underwriter, underwriter);
     });
 
-    it("whose price was in doubt when it was last seen", async () => {
+    it("whose price is in doubt, which the guard is asked", async () => {
       const { buffer, house, market, guard, underwriter } = await ready();
       await guard.setDiverged(true);
-      await house.observe(market);
-      expect(await buffer.marketInTrouble()).to.equal(market);
+      // nobody has looked yet
+      expect(await buffer.marketInTrouble()).to.equal(ethers.ZeroAddress);
       await expect(buffer.fulfil(underwriter, underwriter))
         .to.be.revertedWithCustomError(buffer, "MarketInTrouble")
         .withArgs(market);
-      await guard.setDiverged(false);
       await house.observe(market);
+      expect(await buffer.marketInTrouble()).to.equal(market);
+      await guard.setDiverged(false);
       await buffer.fulfil(underwriter, underwriter);
       expect(await buffer.maxRedeem(underwriter)).to.equal(SHARES);
+      expect(await buffer.marketInTrouble()).to.equal(ethers.ZeroAddress);
     });
 
     it("whose price can't be read", async () => {
