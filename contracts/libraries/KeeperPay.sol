@@ -12,7 +12,7 @@ library KeeperPay {
     uint256 internal constant ABSORB_GAS = 280_000;
     /// @dev Each further position in a transaction.
     uint256 internal constant ABSORB_MORE_GAS = 30_000;
-    uint256 internal constant FULFIL_GAS = 270_000;
+    uint256 internal constant FULFIL_GAS = 325_000;
 
     /// @notice What a call is worth in native coin: gasUnits · (min(base fee, feeCap) + tip) · (1 + margin), rounded down.
     function inWei(uint256 gasUnits, uint256 feeCap, uint256 tip, uint256 marginBps) internal view returns (uint256) {

@@ -12,9 +12,9 @@ import { IToken, World } from "./World.sol";
 /// @notice What the work of a keeper burns, as docs/protocol.md has it.
 library KeeperGas {
     uint256 internal constant OPEN = 190_000;
-    uint256 internal constant ABSORB = 250_000;
+    uint256 internal constant ABSORB = 280_000;
     uint256 internal constant ABSORB_MORE = 30_000;
-    uint256 internal constant FULFIL = 270_000;
+    uint256 internal constant FULFIL = 325_000;
 }
 
 /// @notice INVARIANTS.md, one function and one error for each id. The first half is true of any state; the second of any call: it

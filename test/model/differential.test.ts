@@ -18,9 +18,9 @@ import { deploy, modelsOf, node, readWorld } from "./setup";
 import { Comparison, errorText, text } from "./views";
 import { Refused } from "./world";
 
-const SEEDS = Number(process.env.MODEL_SEEDS ?? 3);
-// three in a row that reach all that the last test asks for
-const FIRST = Number(process.env.MODEL_FIRST_SEED ?? 3);
+const SEEDS = Number(process.env.MODEL_SEEDS ?? 10);
+// ten in a row that reach all that the last test asks for
+const FIRST = Number(process.env.MODEL_FIRST_SEED ?? 10);
 const ACTIONS = Number(process.env.MODEL_ACTIONS ?? 150);
 const GAS = "0x4c4b40";
 const MOST_IN_A_BLOCK = 8;

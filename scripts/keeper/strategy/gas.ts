@@ -15,12 +15,12 @@ export const GAS_UNITS = {
   /** Each position of a buy. */
   order: 38_000n,
   buyInventory: 310_000n,
-  fulfil: 270_000n,
+  fulfil: 325_000n,
   sync: 150_000n,
 } as const;
 
 /** What the protocol pays for: the constants of `KeeperPay.sol`. */
-export const PAID_UNITS = { open: 190_000n, absorb: 280_000n, absorbMore: 30_000n, fulfil: 270_000n } as const;
+export const PAID_UNITS = { open: 190_000n, absorb: 280_000n, absorbMore: 30_000n, fulfil: 325_000n } as const;
 
 /** What a unit of gas costs. */
 export interface GasPrice {
