@@ -6,7 +6,7 @@ const eth = item(mainnet.markets, 0);
 
 /**
  * A market of LUNA as it might have been listed, for the replay only. Assumptions, on the careful side: the lltv of the peers' LUNA markets
- * (62.5 %); premium, discounts and slope twice ETH's, for what moves twice as fast; two and a half times its pace; and, most of
+ * (62.5 %); premium, discounts and slope twice ETH's, for what moves twice as fast; seven and a half times its pace; and, most of
  * all, a buffer that holds no more than 20,000 LUNA at a time (about a tenth of a book of 200 positions in May 2022), so that a collateral that
  * goes to zero can't take the buffer with it.
  */
