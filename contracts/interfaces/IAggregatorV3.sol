@@ -2,6 +2,7 @@
 pragma solidity 0.8.30;
 
 /// @title The part of a Chainlink price feed that Spillway reads
+/// @notice What is read of a Chainlink feed.
 interface IAggregatorV3 {
     /// @notice The decimals of the feed's answers.
     /// @return count Their number.

@@ -13,7 +13,13 @@ import { IVault } from "./IVault.sol";
 interface IFlashLiquidator {
     // ------------------------------------------------------------------------------------------------- events
 
-    /// @notice Collateral was bought for `cost` and sold on `pool` for `cost + profit`, which is in loan asset.
+    /// @notice Collateral was bought for `cost` and sold on `pool` for `cost + profit`.
+    /// @param collateral The market.
+    /// @param pool Where it was sold.
+    /// @param keeper The caller.
+    /// @param bought Collateral bought and sold.
+    /// @param cost Loan asset paid for it.
+    /// @param profit Loan asset that was left.
     event Liquidated(
         address indexed collateral,
         IUniswapV3Pool indexed pool,
@@ -42,7 +48,10 @@ interface IFlashLiquidator {
     /// @notice Buys `orders` of one market from its lane, sells exactly what was bought on `pool`, pays the vault and sends
     /// the rest to `profitReceiver`.
     /// @param pool Any Uniswap v3 pool of collateral and loan asset.
+    /// @param collateral The market.
+    /// @param orders Positions, in the order in which they are bought from.
     /// @param minProfit The least profit in loan asset; gas is the caller's own. Bounds the price of the sale as well.
+    /// @param profitReceiver Who gets the profit.
     /// @return bought Collateral bought and sold.
     /// @return cost Loan asset paid to the vault.
     /// @return profit Loan asset sent to `profitReceiver`, with anything that lay in the contract before.
@@ -57,7 +66,14 @@ interface IFlashLiquidator {
     ) external returns (uint256 bought, uint256 cost, uint256 profit);
 
     /// @notice As `liquidate` for the buffer's inventory, which `ILiquidityBuffer.buyInventory` sells.
+    /// @param pool Any Uniswap v3 pool of collateral and loan asset.
+    /// @param collateral The market.
     /// @param maxCollateral The most to buy.
+    /// @param minProfit The least profit in loan asset; gas is the caller's own.
+    /// @param profitReceiver Who gets the profit.
+    /// @return bought Collateral bought and sold.
+    /// @return cost Loan asset paid to the buffer.
+    /// @return profit Loan asset sent to `profitReceiver`, with anything that lay in the contract before.
     function liquidateInventory(
         IUniswapV3Pool pool,
         address collateral,
@@ -68,11 +84,19 @@ interface IFlashLiquidator {
 
     // ------------------------------------------------------------------------------------------------- views
 
+    /// @notice The auction house whose lanes it buys from.
+    /// @return Its address.
     function auctionHouse() external view returns (IAuctionHouse);
 
+    /// @notice The vault of that house.
+    /// @return Its address.
     function vault() external view returns (IVault);
 
+    /// @notice The buffer whose inventory it buys.
+    /// @return Its address.
     function buffer() external view returns (ILiquidityBuffer);
 
+    /// @notice The loan asset.
+    /// @return Its address.
     function loanAsset() external view returns (address);
 }

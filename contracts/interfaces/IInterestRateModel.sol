@@ -2,6 +2,7 @@
 pragma solidity 0.8.30;
 
 /// @title Borrow rate from utilisation
+/// @notice Asked by the vault whenever it counts interest.
 interface IInterestRateModel {
     /// @notice The borrow rate at a utilisation.
     /// @dev Must be pure arithmetic on immutables that can't revert: a vault calls it whenever interest accrues.

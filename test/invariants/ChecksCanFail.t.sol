@@ -469,10 +469,10 @@ contract ChecksCanFailTest is ForgeTest {
         // all of what is insolvent is 1000 ether less its pay: a tenth of it
         Checks.PositionLook memory p = Checks.PositionLook(1000e18, 1_100_000e6, 1.1e18, 0, 0);
         uint256 full = (280_000 * 21 gwei * 12) / 10;
-        handler.A8_aPartIsPaidForItsPart(0, 0, full / 10, 100e18, 250_000, 1000e24, p);
+        handler.A8_aPartIsPaidForItsPart(0, 0, full / 10, 100e18, 280_000, 1000e24, p);
         bytes memory call = abi.encodeCall(
             handler.A8_aPartIsPaidForItsPart,
-            (0, 0, full / 9, 100e18, 250_000, 1000e24, p)
+            (0, 0, full / 9, 100e18, 280_000, 1000e24, p)
         );
         _callFailsWith(call, Checks.A8.selector);
     }

@@ -351,16 +351,16 @@ describe("decideFulfil", () => {
   });
 
   it("fulfils for pay, at most its share of what is redeemed", () => {
-    expect(only(decideFulfil(view(), policy))).to.deep.equal({ kind: "fulfil", controller: "a", worth: 324n });
-    const small = view({ ready: [{ controller: "a", assets: 27_000n }] });
-    expect(reasons(decideFulfil(small, policy))).to.deep.equal([["a", "gas"]]); // 270 for 271 of gas
+    expect(only(decideFulfil(view(), policy))).to.deep.equal({ kind: "fulfil", controller: "a", worth: 390n });
+    const small = view({ ready: [{ controller: "a", assets: 32_500n }] });
+    expect(reasons(decideFulfil(small, policy))).to.deep.equal([["a", "gas"]]); // 325 for 326 of gas
   });
 
   it("waits while a market is in trouble, unless it works at a loss", () => {
     const waiting = view({ inTrouble: true });
     expect(reasons(decideFulfil(waiting, policy))).to.deep.equal([["a", "in-trouble"]]);
     expect(only(decideFulfil(waiting, service))).to.deep.include({ controller: "a", worth: 500n });
-    expect(decideFulfil(waiting, { ...service, maxLossBps: 27n }).decisions).to.deep.equal([]);
+    expect(decideFulfil(waiting, { ...service, maxLossBps: 32n }).decisions).to.deep.equal([]);
   });
 });
 
