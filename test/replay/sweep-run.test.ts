@@ -94,7 +94,7 @@ describe("a sweep that runs", function () {
     const [one, again, other] = await Promise.all([
       runSweepJob(job, pool, signal),
       runSweepJob(job, pool, signal),
-      runSweepJob({ ...job, overrides: { pace: 3, maxPremium: 0.5 } }, pool, signal),
+      runSweepJob({ ...job, overrides: { pace: 30 } }, pool, signal),
     ]);
     expect(one.stateRoot).to.match(/^0x[0-9a-f]{64}$/);
     expect(one.figures.liquidatedPct).to.be.above(0);
