@@ -12,26 +12,7 @@ const HOUR = 3600n;
 /** By how much a feed may be off before it must say so: Chainlink's ETH / USD on mainnet. */
 export const DEVIATION_BPS = 50n;
 
-/** `IAuctionHouse.Refusal`, by name. */
-export const Refusal = {
-  None: 0n,
-  LaneClosed: 1n,
-  Enlarged: 2n,
-  Healthy: 3n,
-  Insolvent: 4n,
-  LaneEmpty: 5n,
-  TooSmall: 6n,
-} as const;
-
-/** `IAuctionHouse.AbsorbRefusal`, by name. */
-export const AbsorbRefusal = {
-  None: 0n,
-  Healthy: 1n,
-  BelowAbsorbLtv: 2n,
-  Enlarged: 3n,
-  Diverged: 4n,
-  BufferFull: 5n,
-} as const;
+export { AbsorbRefusal, Refusal } from "../contracts/auctionHouse/setup";
 
 export const bps = (value: unknown): bigint => BigInt(value as number);
 
