@@ -1,5 +1,17 @@
 const tseslint = require("typescript-eslint");
 
+/** Forbids imports into a room past its front door, and against the arrows lib ← keeper ← replay. */
+function onlyThrough(files, ...patterns) {
+  return {
+    files,
+    rules: {
+      "no-restricted-imports": ["error", { patterns: patterns.map(([regex, message]) => ({ regex, message })) }],
+    },
+  };
+}
+const LIB_DOOR = ["/lib/", "Import scripts/lib, its front door."];
+const KEEPER_DOOR = ["/keeper/(?!cli)", "Import scripts/keeper, its front door."];
+
 module.exports = tseslint.config(
   {
     ignores: [
@@ -31,6 +43,9 @@ module.exports = tseslint.config(
       "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true, allowBoolean: true }],
     },
   },
+  onlyThrough(["scripts/lib/**"], ["\\.\\./", "lib imports no other room."]),
+  onlyThrough(["scripts/keeper/**"], LIB_DOOR, ["/replay(/|$)", "The keeper does not know the replay."]),
+  onlyThrough(["scripts/*.ts", "scripts/{bench,mutation,proof,replay}/**", "deploy/**"], LIB_DOOR, KEEPER_DOOR),
   {
     files: ["test/**/*.ts"],
     rules: {

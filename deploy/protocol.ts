@@ -4,7 +4,7 @@ import { type ContractTransactionResponse, isAddress, parseUnits, Result } from 
 import { type DeployOptions } from "hardhat-deploy/types";
 import { type HardhatRuntimeEnvironment } from "hardhat/types";
 
-import { SpillwayError } from "../scripts/errors";
+import { SpillwayError } from "../scripts/lib";
 import { type MarketParameters, type NetworkParameters, parametersOf } from "./parameters";
 import { ROLES } from "./roles";
 

@@ -6,9 +6,7 @@ import { computeAddress, id, toQuantity } from "ethers";
 import { z } from "zod";
 
 import { checkParameters, type NetworkParameters } from "../deploy/parameters";
-import { endWithUs } from "./children";
-import { SpillwayError } from "./errors";
-import { Rpc } from "./rpc";
+import { endWithUs, Rpc, SpillwayError } from "./lib";
 
 /** Anybody knows these keys, so that every chain of our own gets the same addresses. */
 const [DEPLOYER_KEY, GOVERNOR_KEY] = [id("spillway deployer"), id("spillway governor")];

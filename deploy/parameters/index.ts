@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 
-import { SpillwayError } from "../../scripts/errors";
+import { SpillwayError } from "../../scripts/lib";
 import { hardhat } from "./hardhat";
 import { mainnet } from "./mainnet";
 import { checkParameters, type NetworkParameters } from "./types";

@@ -1,7 +1,7 @@
 import { isAddress } from "ethers";
 import { z } from "zod";
 
-import { SpillwayError } from "../../scripts/errors";
+import { SpillwayError } from "../../scripts/lib";
 
 const bps = z.int().min(0).max(10_000);
 const seconds = z.int().positive();

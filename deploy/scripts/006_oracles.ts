@@ -3,7 +3,7 @@ import { Contract, ZeroAddress } from "ethers";
 import { type DeployFunction } from "hardhat-deploy/types";
 import { type HardhatRuntimeEnvironment } from "hardhat/types";
 
-import { SpillwayError } from "../../scripts/errors";
+import { SpillwayError } from "../../scripts/lib";
 import { type MarketParameters, type NetworkParameters } from "../parameters";
 import { addressOf, deployerOf, deployOnce, parametersFor } from "../protocol";
 

@@ -1,5 +1,5 @@
 import { id, type Interface } from "ethers";
-import { SpillwayError } from "../errors";
+import { SpillwayError } from "../lib";
 import { mainnet } from "../replay/chain/addresses";
 import { abi } from "../replay/chain/chain";
 import { reconstructMainnet } from "../replay/chain/reconstruct";

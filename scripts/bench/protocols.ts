@@ -1,7 +1,7 @@
 import type { Interface } from "ethers";
 import { AuctionHouse__factory, LiquidityBuffer__factory, Vault__factory } from "../../typechain-types";
 import { deployTo, TEST_ACCOUNTS } from "../deployTo";
-import { SpillwayError } from "../errors";
+import { SpillwayError } from "../lib";
 import { mainnet } from "../replay/chain/addresses";
 import { abi } from "../replay/chain/chain";
 import { deployAave } from "../replay/engines/aave-v3/deploy";

@@ -1,5 +1,5 @@
-import { SpillwayError } from "../errors";
-import { PAID_UNITS } from "../keeper/strategy/gas";
+import { SpillwayError } from "../lib";
+import { PAID_UNITS } from "../keeper";
 import type { Measured, ProtocolName } from "./measure";
 
 /** What an action of Spillway may cost: a number of gas, or a share of what a peer takes for an action. */

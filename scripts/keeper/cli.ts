@@ -2,7 +2,7 @@
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { pino } from "pino";
 
-import { SpillwayError } from "../errors";
+import { SpillwayError } from "../lib";
 import { parseSettings, readPrivateKey, readSettingsFile } from "./config";
 import { run } from "./run";
 

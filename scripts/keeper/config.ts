@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { getAddress, isAddress } from "ethers";
 import { z } from "zod";
 
-import { SpillwayError } from "../errors";
+import { SpillwayError } from "../lib";
 
 const address = z
   .string()

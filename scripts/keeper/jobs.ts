@@ -1,6 +1,5 @@
-import { SpillwayError } from "../errors";
+import { PRICE_SCALE, SpillwayError } from "../lib";
 import { auctionHouseAbi, bufferAbi, flashLiquidatorAbi } from "./chain/contracts";
-import { PRICE_SCALE } from "./fixedPoint";
 import type { Job } from "./sender/Sender";
 import { type Decision, gasUnits } from "./strategy/view";
 

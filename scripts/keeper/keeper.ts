@@ -1,18 +1,17 @@
 import { ZeroAddress } from "ethers";
 import type { Logger } from "pino";
 
-import { SpillwayError } from "../errors";
+import { bpsToWad, INDEX_SCALE, min, SpillwayError } from "../lib";
 
 import { Follower } from "./book/Follower";
 import type { KeeperEvent } from "./book/events";
 import type { Position } from "./book/position";
 import type { Block } from "./chain/block";
 import { type PayParameters, readAuctionHouse, readBuffer, readOracle, readVault } from "./chain/contracts";
-import { type Glance, MarketReader, type ProtocolAddresses } from "./chain/MarketReader";
+import { type Glance, MarketReader, type ProtocolAddresses } from "./markets/MarketReader";
 import { Reads } from "./chain/Reads";
 import type { Rpc } from "./chain/rpc";
 import type { Coordination } from "./coordination/Coordination";
-import { INDEX_SCALE, bpsToWad, min } from "./fixedPoint";
 import { jobOf } from "./jobs";
 import type { Metrics } from "./metrics/Metrics";
 import { Missed } from "./Missed";

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Wallet } from "ethers";
 import type { Logger } from "pino";
 
-import { SpillwayError } from "../errors";
+import { SpillwayError } from "../lib";
 import { readBlock } from "./chain/block";
 import { FailoverRpc } from "./chain/FailoverRpc";
 import { HttpRpc } from "./chain/HttpRpc";

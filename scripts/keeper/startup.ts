@@ -1,6 +1,6 @@
 import { type Wallet, ZeroAddress } from "ethers";
 
-import { SpillwayError } from "../errors";
+import { SpillwayError } from "../lib";
 import { readFlashLiquidator, readVault } from "./chain/contracts";
 import { Reads } from "./chain/Reads";
 import { type Rpc, unwrapHex } from "./chain/rpc";

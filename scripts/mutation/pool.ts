@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { end, endWithUs } from "../children";
+import { end, endWithUs } from "../lib";
 import { type Answer, type Task } from "./worker";
 
 /** A mutant that has no verdict by then hangs. */

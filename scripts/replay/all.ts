@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { SpillwayError } from "../errors";
+import { SpillwayError } from "../lib";
 import { findEngine } from "./engines";
 import { WorkerPool } from "./jobs";
 import { checkOutput, json, replayFiles, writeFolder, type Format, type OwnNames } from "./output";

@@ -1,5 +1,5 @@
 import { Command, CommanderError } from "commander";
-import { SpillwayError } from "../errors";
+import { SpillwayError } from "../lib";
 import { engines } from "./engines";
 import { KEEPERS, MATCHES } from "./model/choices";
 import { choice, integer, number, seconds } from "./options";

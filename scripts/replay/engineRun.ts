@@ -3,7 +3,7 @@ import { abi } from "./chain/chain";
 import type { Chain, MinedBlock, Receipt, TxRequest } from "./model/chain";
 import { openRequest, WatchfulBorrowers, type BorrowerAction } from "./agents/borrowers";
 import type { Engine, EngineFactory, LiquidationEvent, World } from "./model/engine";
-import { SpillwayError } from "../errors";
+import { SpillwayError } from "../lib";
 import { item } from "./item";
 import type { Market } from "./market/market";
 import { Recorder, type Holdings } from "./metrics/recorder";

@@ -1,4 +1,4 @@
-import { SpillwayError } from "../errors";
+import { SpillwayError } from "../lib";
 
 /** The item at that place of a list, counted from the end when negative; `INTERNAL` where the list has none. */
 export function item<T>(list: readonly T[], index: number): T {

@@ -1,8 +1,7 @@
 import { fork, type ChildProcess } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import { SpillwayError, type ErrorCode } from "../errors";
-import { endWithUs } from "../children";
+import { endWithUs, type ErrorCode, SpillwayError } from "../lib";
 import type { EngineRun, EngineRunOptions } from "./engineRun";
 
 /** One engine through one crash, as plain data that can go to another process. */

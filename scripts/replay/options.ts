@@ -1,4 +1,4 @@
-import { SpillwayError } from "../errors";
+import { SpillwayError } from "../lib";
 
 const SECONDS = { s: 1, m: 60, min: 60, h: 3600, d: 86_400 } as const;
 

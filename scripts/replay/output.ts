@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { SpillwayError } from "../errors";
+import { SpillwayError } from "../lib";
 import { renderCsv } from "./report/csv";
 import { renderReport } from "./report/html";
 import type { Replay } from "./run";

@@ -1,8 +1,7 @@
 import { reconstructMainnet } from "./chain/reconstruct";
 import { ownVersion, packageVersion } from "./chain/artifacts";
-import { Rpc } from "../rpc";
+import { Rpc, SpillwayError } from "../lib";
 import type { EngineRun } from "./engineRun";
-import { SpillwayError } from "../errors";
 import { findEngine, sharedLltv } from "./engines";
 import { item } from "./item";
 import { runJobs, type WorkerPool } from "./jobs";

@@ -1,5 +1,5 @@
 // Runs one job for `jobs.ts` and ends.
-import { SpillwayError } from "../errors";
+import { SpillwayError } from "../lib";
 import { reconstructMainnet } from "./chain/reconstruct";
 import { runEngine } from "./engineRun";
 import { findEngine } from "./engines";

@@ -3,7 +3,7 @@ import { expect } from "chai";
 import { hardhat, mainnet } from "../../deploy/parameters";
 import { Vault__factory } from "../../typechain-types";
 import { deployTo, TEST_ACCOUNTS } from "../../scripts/deployTo";
-import { SpillwayError } from "../../scripts/errors";
+import { SpillwayError } from "../../scripts/lib";
 import { startAnvil } from "../../scripts/replay/chain/anvil";
 import { abi, NodeChain } from "../../scripts/replay/chain/chain";
 

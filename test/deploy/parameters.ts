@@ -5,7 +5,7 @@ import { join } from "node:path";
 
 import { checkParameters, hardhat, mainnet, parametersOf } from "../../deploy/parameters";
 import { mockPrices } from "../../deploy/parameters/hardhat";
-import { SpillwayError } from "../../scripts/errors";
+import { SpillwayError } from "../../scripts/lib";
 
 /** The error that `run` throws. */
 function errorOf(run: () => unknown): SpillwayError {

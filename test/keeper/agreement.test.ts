@@ -6,9 +6,9 @@ import hre from "hardhat";
 
 import { parseBlock } from "../../scripts/keeper/chain/block";
 import { readAuctionHouse } from "../../scripts/keeper/chain/contracts";
-import { MarketReader } from "../../scripts/keeper/chain/MarketReader";
+import { MarketReader } from "../../scripts/keeper/markets/MarketReader";
 import { Reads } from "../../scripts/keeper/chain/Reads";
-import { INDEX_SCALE, PRICE_SCALE } from "../../scripts/keeper/fixedPoint";
+import { INDEX_SCALE, PRICE_SCALE } from "../../scripts/lib";
 import { decideAbsorb } from "../../scripts/keeper/strategy/absorb";
 import { decideInventory, termsOf } from "../../scripts/keeper/strategy/buy";
 import { PAID_UNITS, payOfPosition, payOfRedemption } from "../../scripts/keeper/strategy/gas";

@@ -3,7 +3,7 @@ import { expect } from "chai";
 import { Book, UNDO_BLOCKS } from "../../scripts/keeper/book/Book";
 import { Requests } from "../../scripts/keeper/book/Requests";
 import { type Position, debtOf, ltvWad } from "../../scripts/keeper/book/position";
-import { WAD } from "../../scripts/keeper/fixedPoint";
+import { WAD } from "../../scripts/lib";
 
 const ONE = 10n ** 27n;
 const PRICE = 10n ** 36n;

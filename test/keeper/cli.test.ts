@@ -10,7 +10,7 @@ import { FailoverRpc } from "../../scripts/keeper/chain/FailoverRpc";
 import { parseSettings, readPrivateKey, readSettingsFile } from "../../scripts/keeper/config";
 import { Metrics } from "../../scripts/keeper/metrics/Metrics";
 import { serveMetrics } from "../../scripts/keeper/metrics/server";
-import { type SpillwayError } from "../../scripts/errors";
+import type { SpillwayError } from "../../scripts/lib";
 import { type Anvil, startAnvil } from "../../scripts/replay/chain/anvil";
 import { serve } from "./world";
 

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 
-import { PRICE_SCALE, WAD } from "../../scripts/keeper/fixedPoint";
+import { PRICE_SCALE, Q96, quoteRanges, WAD } from "../../scripts/lib";
 import { decideAbsorb } from "../../scripts/keeper/strategy/absorb";
 import { decideBuy, decideInventory, gainOnceOpen, termsOf } from "../../scripts/keeper/strategy/buy";
 import { decide, decideFulfil, decideOpen, decideSync } from "../../scripts/keeper/strategy/decide";
@@ -15,7 +15,6 @@ import {
   type RedemptionView,
   viewPosition,
 } from "../../scripts/keeper/strategy/view";
-import { Q96, quoteRanges } from "../../scripts/keeper/venues/uniswapV3Math";
 
 const NOW = 1_000_000n;
 const policy: Policy = { minProfit: 0n, maxOrders: 12, workAtLoss: false, maxLossBps: 50n, buyInventory: true };

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 
-import { WAD, bpsToWad } from "../../scripts/keeper/fixedPoint";
+import { bpsToWad, WAD } from "../../scripts/lib";
 import {
   type LaneNow,
   ageAfterWad,

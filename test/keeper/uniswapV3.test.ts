@@ -3,9 +3,8 @@ import { expect } from "chai";
 import { ethers } from "hardhat";
 
 import { Reads } from "../../scripts/keeper/chain/Reads";
-import { Q96, quoteRanges, sqrtPriceAtTick } from "../../scripts/keeper/venues/uniswapV3Math";
+import { Q96, quoteRanges, sqrtPriceAtTick, type VenueQuote } from "../../scripts/lib";
 import { UniswapV3Venue } from "../../scripts/keeper/venues/UniswapV3Venue";
-import { type VenueQuote } from "../../scripts/keeper/venues/Venue";
 import { MAX_TICK, MIN_TICK, deployToken, deployVenue } from "../contracts/uniswap";
 import { HardhatRpc } from "./world";
 

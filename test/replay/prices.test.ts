@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { SpillwayError } from "../../scripts/errors";
+import { SpillwayError } from "../../scripts/lib";
 import { candlePoints, pricePath } from "../../scripts/replay/market/path";
 import { parsePrices, readPrices, type Candle } from "../../scripts/replay/market/prices";
 

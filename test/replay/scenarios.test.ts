@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
-import { SpillwayError } from "../../scripts/errors";
+import { SpillwayError } from "../../scripts/lib";
 import { FeedRule } from "../../scripts/replay/market/feed";
 import { plan } from "../../scripts/replay/run";
 import { findScenario, scenarios } from "../../scripts/replay/scenarios";

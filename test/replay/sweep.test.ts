@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 import { parse } from "csv-parse/sync";
-import { SpillwayError } from "../../scripts/errors";
+import { SpillwayError } from "../../scripts/lib";
 import { marketFor } from "../../scripts/replay/engines/spillwayParameters";
 import { jobId, type Outcome } from "../../scripts/replay/sweep/job";
 import { override, parameterNames } from "../../scripts/replay/model/overrides";

@@ -1,4 +1,4 @@
-import { BPS, INDEX_SCALE, PRICE_SCALE } from "../fixedPoint";
+import { BPS, INDEX_SCALE, PRICE_SCALE } from "../../lib";
 import type { Position } from "./position";
 import { PositionHeap } from "./PositionHeap";
 

@@ -1,7 +1,7 @@
 import { type Interface, type LogDescription, type Result } from "ethers";
 import { z } from "zod";
 
-import { SpillwayError } from "../../errors";
+import { SpillwayError } from "../../lib";
 import { auctionHouseAbi, bufferAbi, vaultAbi } from "../chain/contracts";
 import { type RpcRequest, toHex } from "../chain/rpc";
 import type { PositionChange } from "./Book";

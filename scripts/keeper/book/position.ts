@@ -1,4 +1,4 @@
-import { INDEX_SCALE, PRICE_SCALE, WAD, ceilDiv } from "../fixedPoint";
+import { ceilDiv, INDEX_SCALE, PRICE_SCALE, WAD } from "../../lib";
 
 /** One borrower in one market. Never changed in place: a change makes a new one. Addresses are checksummed. */
 export interface Position {

@@ -1,4 +1,4 @@
-import { SpillwayError } from "../../errors";
+import { SpillwayError } from "../../lib";
 import type { Rpc, RpcReply, RpcRequest } from "./rpc";
 
 /** Several nodes of one chain: stays with one for as long as it answers, then goes on to the next. */

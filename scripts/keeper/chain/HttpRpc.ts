@@ -3,7 +3,7 @@ import https from "node:https";
 
 import { z } from "zod";
 
-import { SpillwayError } from "../../errors";
+import { SpillwayError } from "../../lib";
 import type { Rpc, RpcReply, RpcRequest } from "./rpc";
 
 const replySchema = z.object({

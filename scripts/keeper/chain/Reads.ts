@@ -1,4 +1,4 @@
-import { SpillwayError } from "../../errors";
+import { SpillwayError } from "../../lib";
 import { type Rpc, type RpcFailure, type RpcReply, type RpcRequest, ethCall } from "./rpc";
 
 /** A call of a view function. `decode` makes a value of what it returned. */

@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-import { SpillwayError } from "../../errors";
+import { SpillwayError } from "../../lib";
 import { type Rpc, toHex, unwrap } from "./rpc";
 
 /** A block as the keeper needs it. */

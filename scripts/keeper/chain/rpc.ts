@@ -1,4 +1,4 @@
-import { SpillwayError } from "../../errors";
+import { SpillwayError } from "../../lib";
 
 export interface RpcRequest {
   method: string;

@@ -1,6 +1,6 @@
 import { type Server, createServer } from "node:http";
 
-import { SpillwayError } from "../../errors";
+import { SpillwayError } from "../../lib";
 import type { Metrics } from "./Metrics";
 
 /**

@@ -5,7 +5,7 @@ import type { Block } from "../chain/block";
 import { revertReason } from "../chain/contracts";
 import type { Reads } from "../chain/Reads";
 import { type Rpc, type RpcReply, type RpcRequest, toHex, unwrapHex } from "../chain/rpc";
-import { max } from "../fixedPoint";
+import { max } from "../../lib";
 import { type FeeLimits, type Fees, bumpedFees, firstFees } from "./fees";
 
 /** Signs for one account. */

@@ -1,4 +1,4 @@
-import { max, min } from "../fixedPoint";
+import { max, min } from "../../lib";
 
 /** EIP-1559 fees, wei for a unit of gas. */
 export interface Fees {

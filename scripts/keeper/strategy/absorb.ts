@@ -1,5 +1,5 @@
 import { ltvWad } from "../book/position";
-import { PRICE_SCALE, WAD, bpsToWad, ceilDiv, max, min } from "../fixedPoint";
+import { bpsToWad, ceilDiv, max, min, PRICE_SCALE, WAD } from "../../lib";
 import { isFull } from "./buy";
 import { GAS_UNITS, PAID_UNITS, gasCost, payOfPosition } from "./gas";
 import { equityShareWad, sizeToTarget } from "./gradualAuction";

@@ -1,6 +1,5 @@
 import type { Order } from "../chain/contracts";
-import { BPS, WAD, bpsToWad, largest, max, min } from "../fixedPoint";
-import type { VenueQuote } from "../venues/Venue";
+import { BPS, bpsToWad, largest, max, min, type VenueQuote, WAD } from "../../lib";
 import { GAS_UNITS, gasCost } from "./gas";
 import {
   type Head,

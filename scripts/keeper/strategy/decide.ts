@@ -1,4 +1,4 @@
-import { max } from "../fixedPoint";
+import { max } from "../../lib";
 import { decideAbsorb } from "./absorb";
 import { decideBuy, decideInventory, gainOnceOpen } from "./buy";
 import { GAS_UNITS, PAID_UNITS, gasCost, payOfPosition, payOfRedemption } from "./gas";

@@ -1,4 +1,4 @@
-import { BPS, PRICE_SCALE, min } from "../fixedPoint";
+import { BPS, min, PRICE_SCALE } from "../../lib";
 import type { PayParameters } from "../chain/contracts";
 
 /**

@@ -1,6 +1,6 @@
 // The keeper's own model of a lane. See docs/protocol.md for the formulas and symbols; nothing here is read off the
 // contracts, so that the two check each other. Ages are Wad seconds, rates collateral an hour, prices scaled by 1e36.
-import { BPS, PRICE_SCALE, WAD, bpsToWad, ceilDiv, largest, max, min } from "../fixedPoint";
+import { BPS, bpsToWad, ceilDiv, largest, max, min, PRICE_SCALE, WAD } from "../../lib";
 
 const HOUR = 3600n;
 

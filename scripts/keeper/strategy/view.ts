@@ -1,7 +1,6 @@
 import { type Position, debtOf, ltvWad } from "../book/position";
 import type { Inventory, InventoryParameters, Lane, LaneParameters, Order } from "../chain/contracts";
-import { BPS, PRICE_SCALE, WAD } from "../fixedPoint";
-import type { VenueQuote } from "../venues/Venue";
+import { BPS, PRICE_SCALE, type VenueQuote, WAD } from "../../lib";
 import { GAS_UNITS, type GasPrice, type PayTerms } from "./gas";
 
 /** A position as of one block. Debt in loan asset; LTV in Wad. */

@@ -1,10 +1,9 @@
 import { Interface } from "ethers";
 
-import { SpillwayError } from "../../errors";
+import { quoteRanges, type Range, SpillwayError, sqrtPriceAtTick, type VenueQuote } from "../../lib";
 import { type Answer, type ContractRead, Reads } from "../chain/Reads";
 import type { Rpc } from "../chain/rpc";
-import { type Range, quoteRanges, sqrtPriceAtTick } from "./uniswapV3Math";
-import type { Venue, VenueQuote } from "./Venue";
+import type { Venue } from "./Venue";
 
 const poolAbi = new Interface([
   "function token0() view returns (address)",

@@ -3,9 +3,7 @@ import { existsSync } from "node:fs";
 import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { SpillwayError } from "../../errors";
-import { end, endWithUs } from "../../children";
-import { Rpc } from "../../rpc";
+import { end, endWithUs, Rpc, SpillwayError } from "../../lib";
 
 /** A running anvil on 127.0.0.1. */
 export interface Anvil {

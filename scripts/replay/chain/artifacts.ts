@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { z } from "zod";
-import { SpillwayError } from "../../errors";
+import { SpillwayError } from "../../lib";
 
 const shape = z.object({ abi: z.array(z.record(z.string(), z.unknown())), bytecode: z.string().startsWith("0x") });
 

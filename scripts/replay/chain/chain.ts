@@ -1,9 +1,8 @@
 import { Interface, toBeHex, type InterfaceAbi } from "ethers";
 import { z } from "zod";
-import { SpillwayError } from "../../errors";
+import { type Rpc, type RpcCall, SpillwayError } from "../../lib";
 import { placeContract } from "./place";
 import type { Chain, MinedBlock, TxRequest } from "../model/chain";
-import type { Rpc, RpcCall } from "../../rpc";
 
 const hexNumber = z.string().transform(Number);
 const hexBigint = z.string().transform(BigInt);

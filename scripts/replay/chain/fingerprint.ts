@@ -1,7 +1,7 @@
 import { gunzipSync, gzipSync } from "node:zlib";
 import { z } from "zod";
+import type { Rpc } from "../../lib";
 import { startAnvil } from "./anvil";
-import type { Rpc } from "../../rpc";
 
 const dump = z.looseObject({ accounts: z.record(z.string(), z.unknown()) });
 const header = z.object({ stateRoot: z.string() });

@@ -1,5 +1,4 @@
-import { SpillwayError } from "../../errors";
-import type { Rpc } from "../../rpc";
+import { type Rpc, SpillwayError } from "../../lib";
 
 /**
  * Builds a contract at an address of our choice: its creation code (with arguments) is put there and called, so that

@@ -1,4 +1,4 @@
-import { SpillwayError } from "../../errors";
+import { SpillwayError } from "../../lib";
 import type { World } from "../model/engine";
 
 /** The run's fixed price of ether: units of the loan asset for a wei, scaled by 1e36. Throws `INTERNAL` where a market has ETH. */

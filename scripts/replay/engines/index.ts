@@ -1,4 +1,4 @@
-import { SpillwayError } from "../../errors";
+import { SpillwayError } from "../../lib";
 import { aaveV3 } from "./aave-v3";
 import type { EngineFactory } from "../model/engine";
 import { morphoBlue } from "./morpho-blue";

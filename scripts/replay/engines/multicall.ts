@@ -1,5 +1,5 @@
 import type { Interface } from "ethers";
-import { SpillwayError } from "../../errors";
+import { SpillwayError } from "../../lib";
 import { mainnet } from "../chain/addresses";
 import { abi } from "../chain/chain";
 import type { Chain } from "../model/chain";

@@ -1,5 +1,5 @@
 import { MaxUint256 } from "ethers";
-import { SpillwayError } from "../../errors";
+import { SpillwayError } from "../../lib";
 import { abi } from "../chain/chain";
 import type { Log, TxRequest } from "../model/chain";
 import { item } from "../item";

@@ -1,9 +1,6 @@
 import { z } from "zod";
-import { SpillwayError } from "../../errors";
-import { largest, min } from "../../keeper/fixedPoint";
-import { firstFees } from "../../keeper/sender/fees";
-import { quoteRanges, sqrtPriceAtTick } from "../../keeper/venues/uniswapV3Math";
-import type { VenueQuote } from "../../keeper/venues/Venue";
+import { largest, min, quoteRanges, SpillwayError, sqrtPriceAtTick, type VenueQuote } from "../../lib";
+import { firstFees } from "../../keeper";
 import { ownArtifact } from "../chain/artifacts";
 import { abi } from "../chain/chain";
 import { item } from "../item";

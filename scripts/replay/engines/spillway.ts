@@ -9,19 +9,21 @@ import {
   Vault__factory,
 } from "../../../typechain-types";
 import { deployTo, TEST_ACCOUNTS } from "../../deployTo";
-import { SpillwayError } from "../../errors";
-import { HttpRpc } from "../../keeper/chain/HttpRpc";
-import { readBlock } from "../../keeper/chain/block";
-import { InProcessCoordination } from "../../keeper/coordination/Coordination";
-import { Keeper, type KeeperConfig } from "../../keeper/keeper";
-import { Metrics } from "../../keeper/metrics/Metrics";
-import { Store } from "../../keeper/store/Store";
-import { laneAgeWad, longestAgeWad } from "../../keeper/strategy/gradualAuction";
-import { bpsToWad, max, min } from "../../keeper/fixedPoint";
+import { bpsToWad, max, min, type RpcCall, SpillwayError } from "../../lib";
+import {
+  HttpRpc,
+  InProcessCoordination,
+  Keeper,
+  type KeeperConfig,
+  laneAgeWad,
+  longestAgeWad,
+  Metrics,
+  readBlock,
+  Store,
+} from "../../keeper";
 import { mainnet } from "../chain/addresses";
 import { ownArtifact, ownVersion } from "../chain/artifacts";
 import type { Log, MinedBlock, TxRequest } from "../model/chain";
-import type { RpcCall } from "../../rpc";
 import { item } from "../item";
 import { publication } from "../market/market";
 import { etherPriceE36 } from "./etherPrice";

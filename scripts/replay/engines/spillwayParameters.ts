@@ -1,7 +1,7 @@
 import { formatUnits } from "ethers";
 
 import { mainnet, type MarketParameters, type NetworkParameters } from "../../../deploy/parameters";
-import { SpillwayError } from "../../errors";
+import { SpillwayError } from "../../lib";
 import { mainnet as addresses } from "../chain/addresses";
 import type { CollateralAsset } from "../model/scenario";
 import { override, type Overrides } from "../model/overrides";

@@ -1,4 +1,4 @@
-import { SpillwayError } from "../../errors";
+import { SpillwayError } from "../../lib";
 import { item } from "../item";
 import type { Scenario } from "../model/scenario";
 import type { Candle } from "./prices";

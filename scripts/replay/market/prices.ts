@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { parse } from "csv-parse/sync";
-import { SpillwayError } from "../../errors";
+import { SpillwayError } from "../../lib";
 
 /** One candle of an outside market; `time` is its opening in seconds UTC, prices in USD. */
 export interface Candle {

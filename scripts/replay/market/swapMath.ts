@@ -1,21 +1,9 @@
+import { ceilDiv, Q96, sqrt } from "../../lib";
+
 /**
  * Uniswap v3 prices in integers, for a pool whose whole liquidity stands over the full range: no swap crosses a tick that
  * changes it, so one formula holds for any price. Source: Uniswap v3 whitepaper, section 6.2; rounding as in `SqrtPriceMath`.
  */
-export const Q96 = 1n << 96n;
-
-export function sqrt(value: bigint): bigint {
-  if (value < 2n) return value;
-  let x = 1n << BigInt((value.toString(2).length + 1) >> 1);
-  for (;;) {
-    const next = (x + value / x) >> 1n;
-    if (next >= x) return x;
-    x = next;
-  }
-}
-
-const ceilDiv = (a: bigint, b: bigint): bigint => (a + b - 1n) / b;
-
 /** Token 0 between two prices at a liquidity: what a swap takes in (rounded up) or gives out (rounded down). */
 export function amount0(sqrtA: bigint, sqrtB: bigint, liquidity: bigint, up: boolean): bigint {
   const [low, high] = sqrtA < sqrtB ? [sqrtA, sqrtB] : [sqrtB, sqrtA];

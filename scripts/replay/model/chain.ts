@@ -1,5 +1,5 @@
 import type { Interface } from "ethers";
-import type { Rpc } from "../../rpc";
+import type { Rpc } from "../../lib";
 
 /** A transaction to include; the node signs for any `from`. */
 export interface TxRequest {

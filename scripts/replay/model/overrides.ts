@@ -1,5 +1,5 @@
 import type { MarketParameters } from "../../../deploy/parameters";
-import { SpillwayError } from "../../errors";
+import { SpillwayError } from "../../lib";
 import { KEEPERS } from "./choices";
 
 /** Parameter's name → value as people say it. Applied to every market of a run alike. */

@@ -1,4 +1,4 @@
-import { SpillwayError } from "../../errors";
+import { SpillwayError } from "../../lib";
 import { bankRun } from "./bank-run";
 import { blackThursday } from "./black-thursday";
 import { calmWeek } from "./calm-week";

@@ -4,8 +4,8 @@ import { join, relative, sep } from "node:path";
 
 const ROOT = join(__dirname, "../../..");
 /** All that decides what a run does. */
-const PLACES = ["artifacts/contracts", "deploy", "scripts/keeper", "scripts/replay"];
-const FILES = ["scripts/deployTo.ts", "scripts/errors.ts", "package-lock.json"];
+const PLACES = ["artifacts/contracts", "deploy", "scripts/keeper", "scripts/lib", "scripts/replay"];
+const FILES = ["scripts/deployTo.ts", "package-lock.json"];
 
 /**
  * A fingerprint of the code that runs a job: compiled contracts, deploy scripts, keeper, replay and the versions of all packages.

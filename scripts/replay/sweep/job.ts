@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
-import { SpillwayError } from "../../errors";
+import { SpillwayError } from "../../lib";
 import { item } from "../item";
 import type { WorkerPool } from "../jobs";
 import { KEEPERS } from "../model/choices";

@@ -1,4 +1,4 @@
-import { SpillwayError } from "../../errors";
+import { SpillwayError } from "../../lib";
 import { marketFor } from "../engines/spillwayParameters";
 import { plan } from "../run";
 import { findScenario } from "../scenarios";

@@ -1,5 +1,5 @@
 import { Queue, QueueEvents, Worker, type ConnectionOptions, type Job } from "bullmq";
-import { SpillwayError, type ErrorCode } from "../../errors";
+import { type ErrorCode, SpillwayError } from "../../lib";
 import { AT_ONCE, WorkerPool } from "../jobs";
 import { codeVersion } from "./codeVersion";
 import { jobSchema, outcomeSchema, runSweepJob, type Outcome, type SweepJob } from "./job";

@@ -12,7 +12,7 @@ import {
 } from "node:fs";
 import { join, resolve } from "node:path";
 import { z } from "zod";
-import { SpillwayError } from "../../errors";
+import { SpillwayError } from "../../lib";
 import { jobSchema, outcomeSchema, type Outcome, type SweepJob } from "./job";
 
 const FILES = ["sweep.json", "sweep.csv", "index.html"];

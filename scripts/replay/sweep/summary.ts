@@ -1,4 +1,4 @@
-import { SpillwayError } from "../../errors";
+import { SpillwayError } from "../../lib";
 import { item } from "../item";
 import { measure, valueOf, type Measure, type MeasureField } from "../report/measures";
 import type { Keepers } from "../model/choices";

@@ -2,7 +2,7 @@ import { expect } from "chai";
 import { plan, type Offer } from "../../../scripts/replay/engines/peerLiquidator";
 import { findScenario } from "../../../scripts/replay/scenarios";
 import { runReplay } from "../../../scripts/replay/run";
-import { quoteRanges, sqrtPriceAtTick } from "../../../scripts/keeper/venues/uniswapV3Math";
+import { quoteRanges, sqrtPriceAtTick } from "../../../scripts/lib";
 
 const E36 = 10n ** 36n;
 

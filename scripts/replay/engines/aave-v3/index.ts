@@ -1,7 +1,7 @@
 import { packageVersion } from "../../chain/artifacts";
 import { abi } from "../../chain/chain";
 import type { Log, TxRequest } from "../../model/chain";
-import { SpillwayError } from "../../../errors";
+import { SpillwayError } from "../../../lib";
 import { item } from "../../item";
 import type { Engine, OpenRequest, PositionState, World } from "../../model/engine";
 import type { Multicall } from "../multicall";

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import { SpillwayError } from "../../../errors";
+import { SpillwayError } from "../../../lib";
 import { packageRoot, packageVersion, readArtifact, type Artifact } from "../../chain/artifacts";
 
 const PACKAGE = "@morpho-org/morpho-blue";

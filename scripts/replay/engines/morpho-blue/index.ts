@@ -2,7 +2,7 @@ import { type Interface } from "ethers";
 import { packageVersion } from "../../chain/artifacts";
 import { abi } from "../../chain/chain";
 import type { Log, TxRequest } from "../../model/chain";
-import { SpillwayError } from "../../../errors";
+import { SpillwayError } from "../../../lib";
 import { item } from "../../item";
 import { Deployer } from "../deployer";
 import type { Engine, OpenRequest, PositionState, World } from "../../model/engine";

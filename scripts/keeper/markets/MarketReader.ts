@@ -1,6 +1,6 @@
 import type { MarketView } from "../strategy/view";
 import type { Venue } from "../venues/Venue";
-import type { Block } from "./block";
+import type { Block } from "../chain/block";
 import {
   type Inventory,
   type InventoryParameters,
@@ -11,9 +11,9 @@ import {
   readBuffer,
   readOracle,
   readVault,
-} from "./contracts";
-import { Reads } from "./Reads";
-import type { Rpc } from "./rpc";
+} from "../chain/contracts";
+import { Reads } from "../chain/Reads";
+import type { Rpc } from "../chain/rpc";
 
 /** Where the protocol is. Addresses checksummed. */
 export interface ProtocolAddresses {

@@ -1,7 +1,7 @@
 // Uniswap v3 whitepaper, section 6: within a range of constant liquidity L, selling token 0 moves 1/√P by amount/L, and
 // selling token 1 moves √P by amount/L. Square roots of prices have 96 binary digits after the point.
-import { PRICE_SCALE, ceilDiv, min } from "../fixedPoint";
-import type { VenueQuote } from "./Venue";
+import { PRICE_SCALE, ceilDiv, min } from "./fixedPoint";
+import type { VenueQuote } from "./venueQuote";
 
 export const Q96 = 1n << 96n;
 /** Uniswap's fees are in millionths. */

@@ -1,0 +1,12 @@
+// The keeper's front door: what programs that drive a keeper, or compare with one, may import.
+export { readBlock, type Block } from "./chain/block";
+export { HttpRpc } from "./chain/HttpRpc";
+export type { Rpc, RpcReply, RpcRequest } from "./chain/rpc";
+export { InProcessCoordination, type Coordination } from "./coordination/Coordination";
+export { Keeper, type Action, type KeeperConfig, type KeeperDeps } from "./keeper";
+export { Metrics } from "./metrics/Metrics";
+export { firstFees } from "./sender/fees";
+export { Store } from "./store/Store";
+export { PAID_UNITS } from "./strategy/gas";
+export { laneAgeWad, longestAgeWad } from "./strategy/gradualAuction";
+export type { Venue } from "./venues/Venue";
