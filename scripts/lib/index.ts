@@ -1,8 +1,10 @@
 // The front door of what keeper, replay and tools share.
+export * from "./bundle";
 export * from "./children";
 export * from "./errors";
 export * from "./fixedPoint";
 export * from "./foundry";
+export * from "./markup";
 export * from "./rpc";
 export * from "./uniswapV3Math";
 export type * from "./venueQuote";

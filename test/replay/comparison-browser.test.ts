@@ -2,7 +2,7 @@ import { expect } from "chai";
 import { type Comparison, compare } from "../../scripts/replay/report/comparison";
 import { renderComparison } from "../../scripts/replay/report/comparisonHtml";
 import { MEASURES } from "../../scripts/replay/report/measures";
-import { useBrowser } from "./chromium";
+import { useBrowser } from "../chromium";
 import { sample } from "./report-sample";
 
 /** Two real crashes and one that is made up, each with figures of its own. */

@@ -5,7 +5,7 @@ import { renderReport } from "../../scripts/replay/report/html";
 import { MEASURES, shown } from "../../scripts/replay/report/measures";
 import { verdict } from "../../scripts/replay/report/verdict";
 import type { ReplayResult, ReplaySeries } from "../../scripts/replay/model/result";
-import { type Shown, useBrowser } from "./chromium";
+import { type Shown, useBrowser } from "../chromium";
 import { figures, sample, sampleSeries } from "./report-sample";
 
 describe("replay report: page in a browser", function () {

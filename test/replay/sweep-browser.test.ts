@@ -3,7 +3,7 @@ import type { BrowserContextOptions, Page } from "playwright-core";
 import { formatNumber } from "../../scripts/replay/report/measures";
 import { renderSweepPage } from "../../scripts/replay/sweep/report/html";
 import type { Sweep } from "../../scripts/replay/sweep/summary";
-import { type Shown, useBrowser } from "./chromium";
+import { type Shown, useBrowser } from "../chromium";
 import { sampleSweep, sweepOptions } from "./sweep-sample";
 
 describe("sweep: page in a browser", function () {

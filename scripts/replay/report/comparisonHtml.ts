@@ -10,7 +10,7 @@ import {
 } from "./comparison";
 import { BASELINE, engineStyle } from "./engines";
 import { engineSwatch, kindsBelow } from "./html";
-import { markup, type Markup } from "./markup";
+import { markup, type Markup } from "../../lib";
 import { bestEngines, formatNumber, measure, shown, type Measure } from "./measures";
 import { commandBlock, keepersText, matchSentence, pageHead, renderPage } from "./page";
 

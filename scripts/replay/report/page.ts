@@ -1,9 +1,7 @@
-import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { buildSync } from "esbuild";
 import type { Keepers, Match } from "../model/choices";
-import { embedJson, markup, Markup } from "./markup";
+import { bundle, contentHash, embedJson, markup, Markup } from "../../lib";
 
 export interface PageParts {
   title: string;
@@ -51,7 +49,7 @@ export function renderPage({ title, skip, head, main, data, client }: PageParts)
         <meta charset="utf-8" />
         <meta
           http-equiv="Content-Security-Policy"
-          content="default-src 'none'; ${script === undefined ? "" : markup`script-src '${hashOf(script)}'; `}style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+          content="default-src 'none'; ${script === undefined ? "" : markup`script-src '${contentHash(script)}'; `}style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
         />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta name="color-scheme" content="light dark" />
@@ -81,30 +79,6 @@ export function renderPage({ title, skip, head, main, data, client }: PageParts)
 /** A command that breaks between words only, and is copied as it is. */
 export const commandBlock = (command: string): Markup =>
   markup`<pre id="command" tabindex="0" role="region" aria-label="Command"><code>${command.split(" ").map((word, i) => markup`${i === 0 ? "" : " "}<span class="word">${word}</span>`)}</code></pre>`;
-
-const hashOf = (script: string): Markup => new Markup(`sha256-${createHash("sha256").update(script).digest("base64")}`);
-
-const bundled = new Map<string, string>();
-
-/** A script with the parts of ECharts that it uses, as one. */
-function bundle(client: string): string {
-  const done = bundled.get(client);
-  if (done !== undefined) return done;
-  const text =
-    buildSync({
-      entryPoints: [client],
-      bundle: true,
-      minify: true,
-      write: false,
-      format: "iife",
-      target: "es2020",
-      define: { "process.env.NODE_ENV": '"production"' },
-      banner: { js: "/* Contains Apache ECharts (Apache-2.0) and ZRender (BSD-3-Clause). */" },
-      tsconfigRaw: {},
-    }).outputFiles[0]?.text.trimEnd() ?? "";
-  bundled.set(client, text);
-  return text;
-}
 
 /** `black-thursday` → `Black thursday`, `bookToDepth` → `Book to depth`. */
 export function sentenceCase(name: string): string {

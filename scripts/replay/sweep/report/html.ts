@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { markup, type Markup } from "../../report/markup";
+import { markup, type Markup } from "../../../lib";
 import { formatNumber, measure } from "../../report/measures";
 import { pageHead, renderPage, sentenceCase } from "../../report/page";
 import { list } from "../../report/verdict";

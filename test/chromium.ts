@@ -12,9 +12,9 @@ export interface Shown {
 
 /**
  * Has a browser for the tests of the `describe` that it is called in, or skips them. What it returns opens a page's HTML from a
- * file; pages are closed after each test.
+ * file, or a URL; pages are closed after each test.
  */
-export function useBrowser(): (html: string, options?: BrowserContextOptions) => Promise<Shown> {
+export function useBrowser(): (page: string, options?: BrowserContextOptions) => Promise<Shown> {
   let browser: Browser | undefined;
   let folder: string | undefined;
   const open: Page[] = [];
@@ -38,18 +38,20 @@ export function useBrowser(): (html: string, options?: BrowserContextOptions) =>
     if (folder !== undefined) rmSync(folder, { recursive: true });
   });
 
-  return async (html, options = {}) => {
+  return async (shown, options = {}) => {
     if (browser === undefined || folder === undefined) throw new Error("there is no browser before the first test");
     const file = join(folder, "index.html");
-    writeFileSync(file, html);
+    const isUrl = /^http:/.test(shown);
+    if (!isUrl) writeFileSync(file, shown);
     const page = await (await browser.newContext(options)).newPage();
     open.push(page);
     const problems: string[] = [];
-    const address = pathToFileURL(file).href;
+    const address = isUrl ? shown : pathToFileURL(file).href;
     page.on("console", (message) => problems.push(`${message.type()}: ${message.text()}`));
     page.on("pageerror", (error) => problems.push(error.message));
     page.on("request", (request) => {
-      if (request.url() !== address && !request.url().startsWith("data:")) problems.push(`request: ${request.url()}`);
+      if (!request.url().startsWith(address) && !request.url().startsWith("data:"))
+        problems.push(`request: ${request.url()}`);
     });
     await page.goto(address);
     return { page, problems };

@@ -1,0 +1,91 @@
+/** Why a keeper is not ready to act. `code` is for programs and alerts, `text` says what to do. */
+export interface HealthReason {
+  code:
+    | "stalled"
+    | "no-node"
+    | "stale-head"
+    | "node-behind"
+    | "stuck-nonce"
+    | "low-balance"
+    | "book-differs"
+    | "store-failed"
+    | "redis-lost"
+    | "budget-spent";
+  text: string;
+}
+
+/** What readiness rests on. */
+export interface HealthFacts {
+  /** Milliseconds since a block was dealt with to its end; undefined before the first one. */
+  sinceBlockMs: number | undefined;
+  /** The head among the nodes: `stale` is older than `maxLag`, `behind` below what was seen before. */
+  head: "ok" | "stale" | "behind" | "none";
+  signers: readonly SignerFacts[];
+  /** Whether the last audit found the book to differ from the chain. */
+  bookDiffers: boolean;
+  /** Why the store can't be written; undefined where it can. */
+  storeFailure: string | undefined;
+  /** Whether the fleet's Redis is out of reach, so that this member acts alone; false for a keeper on its own. */
+  redisLost: boolean;
+  /** Kinds of transactions that have used up their loss budget. */
+  spentBudgets: readonly string[];
+}
+
+/** One account that sends. */
+export interface SignerFacts {
+  address: string;
+  balanceWei: bigint;
+  /** Seconds for which its lowest nonce has waited to be mined; 0 where nothing waits. */
+  waitingSeconds: number;
+}
+
+/** When readiness ends. */
+export interface HealthLimits {
+  /** Without a block dealt with for this long the keeper has stalled, milliseconds. */
+  stalledMs: number;
+  /** A nonce that waits longer than this is stuck, seconds. */
+  stuckSeconds: number;
+  /** A signer with less can't send, wei. */
+  leastBalanceWei: bigint;
+}
+
+/** Everything that keeps a keeper from acting, worst first; empty when it is ready. Pure. */
+export function reasonsOf(facts: HealthFacts, limits: HealthLimits): HealthReason[] {
+  const reasons: HealthReason[] = [];
+  const add = (code: HealthReason["code"], text: string): number => reasons.push({ code, text });
+  if (facts.head === "none") add("no-node", "no node answers; check rpc");
+  if (facts.sinceBlockMs === undefined) add("stalled", "no block was dealt with yet");
+  else if (facts.sinceBlockMs > limits.stalledMs) {
+    add("stalled", `no block was dealt with for ${Math.floor(facts.sinceBlockMs / 1000)} s; see the log`);
+  }
+  if (facts.head === "stale")
+    add("stale-head", "the newest block is older than maxLag; the nodes lag or the chain stands");
+  if (facts.head === "behind") add("node-behind", "every node that answers is behind a block that was seen before");
+  if (facts.bookDiffers) add("book-differs", "the book differs from the chain and is read anew");
+  for (const { address, balanceWei, waitingSeconds } of facts.signers) {
+    if (waitingSeconds > limits.stuckSeconds) {
+      add(
+        "stuck-nonce",
+        `${address} has waited ${waitingSeconds} s for its lowest nonce; raise maxFeePerGas or look for a foreign transaction`,
+      );
+    }
+    if (balanceWei < limits.leastBalanceWei) add("low-balance", `${address} has too little ether for gas; top it up`);
+  }
+  for (const kind of facts.spentBudgets) add("budget-spent", `${kind} has used up its loss budget for this hour`);
+  if (facts.storeFailure !== undefined) add("store-failed", `the store can't be written: ${facts.storeFailure}`);
+  if (facts.redisLost) add("redis-lost", "Redis is out of reach; this member acts alone");
+  return reasons;
+}
+
+/** Reasons that leave a keeper able to act: they are shown, and alerts name them, but `/readyz` stays 200. */
+const BEARABLE: ReadonlySet<HealthReason["code"]> = new Set(["store-failed", "redis-lost", "budget-spent"]);
+
+/** Whether a keeper with these reasons can still act. One of several signers that can send is enough. */
+export function isReady(reasons: readonly HealthReason[], signers: number): boolean {
+  const broken = new Set<string>();
+  for (const { code, text } of reasons) {
+    if (code === "low-balance" || code === "stuck-nonce") broken.add(text.split(" ")[0] ?? text);
+    else if (!BEARABLE.has(code)) return false;
+  }
+  return broken.size < Math.max(1, signers);
+}
