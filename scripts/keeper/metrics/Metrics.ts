@@ -30,6 +30,13 @@ export class Metrics {
     registers: [this.registry],
   });
 
+  readonly ready = this.gauge("keeper_ready", "1 while the keeper can act");
+  readonly reason = this.gauge("keeper_reason", "1 for each thing that is wrong now; /readyz says what to do", [
+    "code",
+  ]);
+  readonly earned = this.gauge("keeper_earned", "Earned before gas since the start, whole loan asset", ["kind"]);
+  readonly gasCost = this.counter("keeper_gas_cost_total", "Paid for gas, whole loan asset", ["kind"]);
+
   private gauge<T extends string>(name: string, help: string, labelNames: T[] = []): Gauge<T> {
     return new Gauge({ name, help, labelNames, registers: [this.registry] });
   }
