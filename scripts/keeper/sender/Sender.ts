@@ -364,7 +364,7 @@ export class Sender {
     const isFine = job === undefined ? pending.raw !== "0x" : pays(verdict, block);
     const isDropped = this.dropped.has(nonce);
     const isPublic = pending.privateUntil !== undefined && pending.privateUntil <= block.number;
-    const mayWait = isDropped || isPublic ? !(isStuck && this.resent.has(nonce)) : false;
+    const mayWait = (isDropped || isPublic) && !(isStuck && this.resent.has(nonce));
     if (mayWait && isFine && !isUnderpaid(pending.fees, block.baseFeePerGas)) {
       this.resent.add(nonce);
       return [{ pending: isPublic ? { ...pending, privateUntil: undefined } : pending, isSigned: true }];
@@ -375,8 +375,8 @@ export class Sender {
     const bumped = { ...pending, sentAt: block.number, bumps: pending.bumps + 1 };
     if ("fees" in dearer) return [{ pending: { ...bumped, ...dearer }, isSigned: false }];
     if (job !== undefined) refused.push({ job, reason: dearer.reason });
-    if (isDropped && nonce === this.queue.waiting.at(-1)?.nonce) {
-      // nobody has it and nothing waits behind it: its nonce is free
+    if ((isDropped || pending.privateUntil !== undefined) && nonce === this.queue.waiting.at(-1)?.nonce) {
+      // the public doesn't have it and nothing waits behind it: its nonce is free
       this.dropped.delete(nonce);
       this.queue.forget([nonce]);
       return [];
