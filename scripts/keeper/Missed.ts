@@ -15,6 +15,11 @@ const OWN_REASONS = new Set([
   "price-unavailable",
   "node-lags",
   "dry-run",
+  "own",
+  "no-funds",
+  "budget",
+  "pending",
+  "stopping",
   "outrun",
   "not-seen",
 ]);

@@ -4,6 +4,7 @@ import { getAddress, isAddress } from "ethers";
 import { z } from "zod";
 
 import { SpillwayError } from "../lib";
+import { sendingSettings } from "./sender/settings";
 
 const address = z
   .string()
@@ -37,6 +38,7 @@ const settingsSchema = z
     priorityFee: amount.default(1_000_000_000n),
     maxFeePerGas: amount.default(10_000_000_000_000n),
     stuckBlocks: positive.default(3),
+    ...sendingSettings,
     checkBlocks: positive.default(100),
     logChunk: positive.default(10_000),
     store: z.string().min(1).default("keeper.sqlite"),

@@ -6,7 +6,8 @@ import { type Targets, jobOf, keyOf } from "./jobs";
 import type { Metrics } from "./metrics/Metrics";
 import { Missed } from "./Missed";
 import type { Plan } from "./plan";
-import type { Job, Outcome, Sender } from "./sender/Sender";
+import type { Job, Outcome } from "./sender/job";
+import type { SignerPool } from "./sender/SignerPool";
 import type { Decision } from "./strategy/view";
 
 /** A transaction that the node accepted. */
@@ -18,7 +19,7 @@ export interface Action {
 
 /** What an executor works with. */
 export interface ExecutorDeps {
-  sender: Sender;
+  sender: SignerPool;
   coordination: Coordination;
   missed: Missed;
   metrics: Metrics;
@@ -69,12 +70,21 @@ export class Executor {
   async settle(outcomes: readonly Outcome[], block: Block): Promise<void> {
     const { coordination, metrics, log } = this.deps;
     for (const { job, nonce, result, gasPaid } of outcomes) {
-      metrics.outcomes.inc({ kind: job?.kind ?? "given-up", outcome: result });
+      const labels = { kind: job?.kind ?? "given-up", outcome: result };
+      metrics.outcomes.inc(labels);
+      metrics.gasPaid.inc(labels, Number(gasPaid));
       log.info({ block: block.number, job: job?.key, nonce, result, gasPaid: String(gasPaid) }, "outcome");
       if (job === undefined) continue;
-      await coordination.release(job.key);
+      // what a reorganisation took out of the chain is under way again
+      if (result === "unmined") await coordination.claim(job.key);
+      else await coordination.release(job.key);
       if (result === "reverted") this.rest(job, block);
     }
+  }
+
+  /** Claims what an earlier run left pending, so that nobody does it a second time. */
+  async takeUp(jobs: readonly Job[]): Promise<void> {
+    for (const { key } of jobs) await this.deps.coordination.claim(key);
   }
 
   private async claim({ block, decisions, weiPriceE36 }: Plan): Promise<Map<Job, Decision>> {
@@ -89,19 +99,24 @@ export class Executor {
     return claimed;
   }
 
-  private async send(claimed: ReadonlyMap<Job, Decision>, block: Block): ReturnType<Sender["send"]> {
+  private async send(claimed: ReadonlyMap<Job, Decision>, block: Block): ReturnType<SignerPool["send"]> {
+    const { sender, coordination } = this.deps;
     try {
-      return await this.deps.sender.send([...claimed.keys()], block);
+      return await sender.send([...claimed.keys()], block);
     } catch (error) {
-      for (const { key } of claimed.keys()) await this.deps.coordination.release(key);
+      // those that were signed may have reached the node
+      const pending = new Set(sender.pendingJobs.map(({ key }) => key));
+      for (const { key } of claimed.keys()) if (!pending.has(key)) await coordination.release(key);
       throw error;
     }
   }
 
   private async giveUp(job: Job, reason: string, decision: Decision | undefined, block: Block): Promise<void> {
     const { coordination, missed, metrics, log } = this.deps;
-    await coordination.release(job.key);
-    this.rest(job, block);
+    if (reason !== "pending") {
+      await coordination.release(job.key);
+      this.rest(job, block);
+    }
     if (decision !== undefined) missed.explainDecision(decision, reason);
     metrics.refused.inc({ kind: job.kind, reason: Missed.label(reason) });
     log.info({ block: block.number, job: job.key, reason }, "not sent");

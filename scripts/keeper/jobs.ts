@@ -1,7 +1,7 @@
 import { PRICE_SCALE, SpillwayError } from "../lib";
 import { auctionHouseAbi, bufferAbi, flashLiquidatorAbi } from "./chain/contracts";
 import type { Job } from "./sender/Sender";
-import { type Decision, gasUnits } from "./strategy/view";
+import { type Decision, type Policy, gasUnits } from "./strategy/view";
 
 /** What a decision's transaction calls. Addresses checksummed. */
 export interface Targets {
@@ -12,7 +12,11 @@ export interface Targets {
   pools: ReadonlyMap<string, string>;
   /** Who gets profits and pay. */
   profitReceiver: string;
+  policy: Pick<Policy, "minProfit">;
 }
+
+/** Place of the profit in what `liquidate` and `liquidateInventory` return. */
+const PROFIT_WORD = 2;
 
 /** Names what a decision is about: no two transactions with the same key are under way at once. */
 export function keyOf(decision: Decision): string {
@@ -22,7 +26,14 @@ export function keyOf(decision: Decision): string {
 /** The transaction that carries a decision out. @param weiPriceE36 Loan asset for a wei. */
 export function jobOf(decision: Decision, targets: Targets, weiPriceE36: bigint): Job {
   const worth = (decision.worth * PRICE_SCALE) / weiPriceE36;
-  return { key: keyOf(decision), kind: decision.kind, gas: gasUnits(decision), worth, ...callOf(decision, targets) };
+  const { kind } = decision;
+  const sells = kind === "buy" || kind === "buyInventory";
+  return {
+    ...{ key: keyOf(decision), kind, gas: gasUnits(decision), worth },
+    ...(sells && { gain: { word: PROFIT_WORD, keep: targets.policy.minProfit, weiPriceE36 } }),
+    ...(kind === "sync" && { paid: 0n }),
+    ...callOf(decision, targets),
+  };
 }
 
 function callOf(decision: Decision, targets: Targets): { to: string; data: string } {

@@ -12,7 +12,9 @@ import type { Metrics } from "./metrics/Metrics";
 import { Missed } from "./Missed";
 import { type Observed, Observer } from "./observe";
 import { type Plan, planOf } from "./plan";
-import { type Outcome, Sender, type SenderConfig, type Signer } from "./sender/Sender";
+import type { PathCount } from "./sender/Delivery";
+import type { Outcome, SenderConfig, Signer, SignerStatus } from "./sender/Sender";
+import { SignerPool } from "./sender/SignerPool";
 import type { Store } from "./store/Store";
 import type { Policy } from "./strategy/view";
 
@@ -43,6 +45,8 @@ export interface KeeperConfig {
 export interface KeeperDeps {
   rpc: Rpc;
   signer: Signer;
+  /** Further accounts to send from. */
+  moreSigners?: readonly Signer[];
   config: KeeperConfig;
   store: Store;
   metrics: Metrics;
@@ -59,14 +63,15 @@ export class Keeper {
   private readonly follower: Follower;
   private readonly markets: Markets;
   private readonly observer: Observer;
-  private readonly sender: Sender;
+  private readonly sender: SignerPool;
   private readonly missed: Missed;
   private readonly executor: Executor;
   private readonly auditor: Auditor;
   private isOpen = false;
+  private block: Block | undefined;
 
   constructor(private readonly deps: KeeperDeps) {
-    const { rpc, config, signer, store, metrics, coordination, log } = deps;
+    const { rpc, config, signer, moreSigners = [], store, metrics, coordination, log } = deps;
     const { addresses, pools, policy, maxActions } = config;
     this.follower = new Follower(rpc, { ...config, ...addresses });
     this.markets = new Markets(rpc, addresses, pools);
@@ -76,7 +81,7 @@ export class Keeper {
       priorityFee: config.sender.limits.priorityFee,
       watchIdle: policy.workAtLoss,
     });
-    this.sender = new Sender(rpc, signer, config.sender, store);
+    this.sender = new SignerPool(rpc, [signer, ...moreSigners], config.sender, store);
     this.missed = new Missed(store, metrics);
     const { sender, missed } = this;
     const targets = { ...config, ...addresses };
@@ -96,6 +101,7 @@ export class Keeper {
     const plan = await this.look(block);
     const actions = await this.carryOut(plan, observeOnly);
     if (block.number % this.deps.config.checkBlocks === 0) await this.audit(block);
+    this.block = block;
     this.measure(block);
     stopTimer();
     return actions;
@@ -105,6 +111,27 @@ export class Keeper {
   save(): void {
     const checkpoint = this.follower.checkpoint();
     if (checkpoint !== undefined) this.deps.store.saveCheckpoint(checkpoint);
+  }
+
+  /** How the accounts stand that it sends from. */
+  signers(): SignerStatus[] {
+    return this.sender.signers();
+  }
+
+  /** What was sent and mined by each path. */
+  paths(): PathCount[] {
+    return this.sender.paths();
+  }
+
+  /**
+   * Sends nothing any more, and waits for what is pending. What is left then is in the store, and taken up by the next run.
+   * @param deadline When not to wait any longer, milliseconds of the clock.
+   */
+  async drain(deadline: number): Promise<void> {
+    const outcomes = await this.sender.drain(deadline);
+    if (this.block !== undefined) await this.executor.settle(outcomes, this.block);
+    const left = this.sender.pendingCount;
+    if (left > 0) this.deps.log.warn({ left }, "transactions are left to the next run");
   }
 
   /** Follows the chain up to `block`, takes note of what happened, and plans what to do. */
@@ -132,6 +159,7 @@ export class Keeper {
     const { config, store, log } = this.deps;
     await this.markets.refresh(block);
     await this.sender.open(block);
+    await this.executor.takeUp(this.sender.pendingJobs);
     const checkpoint = store.loadCheckpoint();
     const restored = checkpoint !== undefined && (await this.follower.restore(checkpoint, block));
     const from = restored ? checkpoint.block : config.fromBlock;
@@ -180,5 +208,15 @@ export class Keeper {
     metrics.positions.set(this.follower.book.size);
     metrics.pending.set(this.sender.pendingCount);
     metrics.nonce.set(this.sender.nonce);
+    metrics.signerTrouble.reset();
+    for (const { address: signer, pending, balanceWei, trouble } of this.signers()) {
+      metrics.signerPending.set({ signer }, pending);
+      if (balanceWei !== undefined) metrics.signerBalance.set({ signer }, Number(balanceWei));
+      if (trouble !== undefined) metrics.signerTrouble.set({ signer, reason: trouble }, 1);
+    }
+    for (const { path, sent, included } of this.paths()) {
+      metrics.paths.set({ path, what: "sent" }, sent);
+      metrics.paths.set({ path, what: "included" }, included);
+    }
   }
 }

@@ -13,6 +13,7 @@ import { InProcessCoordination } from "./coordination/Coordination";
 import { Keeper } from "./keeper";
 import { Metrics } from "./metrics/Metrics";
 import { serveMetrics } from "./metrics/server";
+import { openRelays } from "./sender/settings";
 import { connect } from "./startup";
 import { Store } from "./store/Store";
 
@@ -32,7 +33,9 @@ export async function run(settings: Settings, privateKey: string, log: Logger, s
     log.warn({ reason }, "going on to the next node");
   });
   const wallet = new Wallet(privateKey);
-  const config = await connect(settings, rpc, wallet);
+  const connected = await connect(settings, rpc, wallet);
+  const relays = openRelays(settings.relays, process.env, (reason) => log.warn({ reason }, "going on to the public"));
+  const config = { ...connected, sender: { ...connected.sender, relays } };
   const store = new Store(settings.store, `${settings.chainId}:${settings.vault}:${wallet.address}`);
   const coordination = new InProcessCoordination();
   const keeper = new Keeper({ rpc, signer: wallet, config, store, metrics, coordination, log });
@@ -61,6 +64,7 @@ export async function run(settings: Settings, privateKey: string, log: Logger, s
       }
       await sleep(settings.pollInterval, undefined, { signal }).catch(ignoreAbort);
     }
+    await keeper.drain(Date.now() + settings.drainTimeout);
     keeper.save();
   } finally {
     server?.close();

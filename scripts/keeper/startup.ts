@@ -6,6 +6,7 @@ import { Reads } from "./chain/Reads";
 import { type Rpc, unwrapHex } from "./chain/rpc";
 import type { Settings } from "./config";
 import type { KeeperConfig } from "./keeper";
+import { lossLimitsOf } from "./sender/settings";
 
 /**
  * Checks the settings against the chain and makes the keeper's config of them.
@@ -76,6 +77,8 @@ export async function connect(settings: Settings, rpc: Rpc, wallet: Wallet): Pro
       chainId: settings.chainId,
       limits: { priorityFee: settings.priorityFee, maxFeePerGas: settings.maxFeePerGas },
       stuckBlocks: settings.stuckBlocks,
+      publicAfterBlocks: settings.publicAfterBlocks,
+      losses: lossLimitsOf(settings),
     },
     profitReceiver: settings.profitReceiver ?? wallet.address,
     maxActions: settings.maxActions,

@@ -228,6 +228,26 @@ describe("Keeper", () => {
     expect(await m.house.isOpen(m.weth)).to.equal(true);
   });
 
+  it("brings back its own transactions that a reorganisation undid, and goes on after them", async () => {
+    const m = await loadFixture(market);
+    const { step, metric } = await runKeeper(await config(m));
+    await step();
+    await fall(m, 2350n);
+    const snapshot: unknown = await hre.network.provider.send("evm_snapshot", []);
+    expect(kinds(await step())).to.deep.equal(["open"]);
+    await step();
+    await hre.network.provider.send("evm_revert", [snapshot]);
+    await mine(4, { interval: 11 });
+    expect(await m.house.isOpen(m.weth)).to.equal(false);
+    expect(kinds(await step())).to.deep.equal([]); // the same transaction as before
+    expect(await metric("keeper_reorgs_total")).to.equal(1);
+    expect(await m.house.isOpen(m.weth)).to.equal(true);
+    const seen: string[] = [];
+    for (let i = 0; i < 10; i++) seen.push(...kinds(await step(60)));
+    expect(seen).to.include("buy");
+    expect(await metric("keeper_pending_transactions")).to.be.lte(1);
+  });
+
   it("reads changed settings again until it has them", async () => {
     const m = await loadFixture(market);
     const { step, rpc } = await runKeeper(await config(m));
@@ -341,7 +361,7 @@ describe("Keeper", () => {
       expect(await ended).to.equal(0);
       const kept = new Store(store, `31337:${addresses.vault}:${signer.address}`);
       expect(kept.loadCheckpoint()?.positions.length).to.equal(3);
-      expect(kept.nonceFloor).to.be.gte(1);
+      expect(kept.pending.marks(signer.address)?.last.nonce).to.be.gte(1);
       kept.close();
     } finally {
       child.kill("SIGKILL");

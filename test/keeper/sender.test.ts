@@ -7,6 +7,7 @@ import { Reads } from "../../scripts/keeper/chain/Reads";
 import { type Rpc, type RpcReply, type RpcRequest, toHex, unwrap } from "../../scripts/keeper/chain/rpc";
 import { bumpedFees, firstFees } from "../../scripts/keeper/sender/fees";
 import { type Job, type Outcome, Sender } from "../../scripts/keeper/sender/Sender";
+import { Store } from "../../scripts/keeper/store/Store";
 import { type Anvil, startAnvil } from "../../scripts/replay/chain/anvil";
 
 const GWEI = 10n ** 9n;
@@ -57,7 +58,7 @@ describe("fees", () => {
 describe("Sender", () => {
   let anvil: Anvil;
   let rpc: FlakyRpc;
-  let floor: { nonceFloor: number };
+  let store: Store;
   let sender: Sender;
 
   before(async () => {
@@ -67,7 +68,7 @@ describe("Sender", () => {
 
   beforeEach(async () => {
     rpc = new FlakyRpc(new HttpRpc(anvil.url, 5_000));
-    floor = { nonceFloor: 0 };
+    store = new Store(":memory:", "test");
     await call("anvil_setBalance", wallet.address, toHex(parseEther("1000")));
     await call("anvil_dropAllTransactions");
     await mine();
@@ -75,7 +76,7 @@ describe("Sender", () => {
   });
 
   async function open(): Promise<Sender> {
-    const opened = new Sender(rpc, wallet, { chainId: 1, limits, stuckBlocks: 2 }, floor);
+    const opened = new Sender(rpc, wallet, { chainId: 1, limits, stuckBlocks: 2 }, store);
     await opened.open(await latest());
     return opened;
   }
@@ -125,7 +126,8 @@ describe("Sender", () => {
       ["b", "mined"],
     ]);
     expect(done[0]!.gasPaid).to.be.gt(21_000n);
-    expect(floor.nonceFloor).to.equal(first + 2);
+    await sender.send([], await latest());
+    expect(store.pending.marks(wallet.address)?.last.nonce).to.equal(first + 2);
     expect(sender.pendingCount).to.equal(0);
   });
 
@@ -226,6 +228,7 @@ describe("Sender", () => {
   it("frees nonces that an earlier run left stuck", async () => {
     const nonce = await count();
     await sender.send([job("a")], await latest());
+    store = new Store(":memory:", "test");
     sender = await open(); // a restart that knows nothing of it
     expect(sender.pendingCount).to.equal(1);
     const { sent } = await sender.send([job("b")], await latest());
@@ -250,16 +253,9 @@ describe("Sender", () => {
     });
     await call("eth_sendRawTransaction", raw);
     await mine();
-    const first = await sender.send([job("b")], await latest());
-    expect(first.sent).to.deep.equal([]);
-    expect(first.refused[0]!.reason).to.match(/nonce/i);
-    const second = await sender.send([job("b")], await latest());
-    expect(second.sent.map(({ nonce: used }) => used)).to.deep.equal([nonce + 2]);
-  });
-
-  it("doesn't believe a node that lags below the nonce floor", async () => {
-    floor.nonceFloor = (await count()) + 5;
-    sender = await open();
-    expect(sender.nonce).to.equal(floor.nonceFloor);
+    const { sent, refused } = await sender.send([job("b")], await latest());
+    expect(refused).to.deep.equal([]);
+    expect(sent.map(({ nonce: used }) => used)).to.deep.equal([nonce + 2]);
+    expect(sender.status.trouble).to.equal("foreign");
   });
 });

@@ -18,6 +18,19 @@ export class Metrics {
     "kind",
     "reason",
   ]);
+  readonly signerBalance = this.gauge("keeper_signer_balance_wei", "Ether of each signer, wei", ["signer"]);
+  readonly signerPending = this.gauge("keeper_signer_pending_transactions", "Pending transactions of each signer", [
+    "signer",
+  ]);
+  readonly signerTrouble = this.gauge("keeper_signer_trouble", "1 while a signer can't work as it should, by why", [
+    "signer",
+    "reason",
+  ]);
+  readonly paths = this.gauge("keeper_path_transactions", "Transactions by path, sent and included from there", [
+    "path",
+    "what",
+  ]);
+  readonly gasPaid = this.counter("keeper_gas_paid_wei_total", "Wei paid for gas", ["kind", "outcome"]);
   readonly missed = this.counter("keeper_missed_total", "Work that others did", ["reason"]);
   readonly reorgs = this.counter("keeper_reorgs_total", "Reorganisations undone");
   readonly corrections = this.counter("keeper_book_corrections_total", "Times the book was found wrong and read anew");

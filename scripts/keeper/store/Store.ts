@@ -2,6 +2,10 @@ import { Database } from "node-sqlite3-wasm";
 
 import type { Taken } from "../book/events";
 import type { Position } from "../book/position";
+import type { SenderStore } from "../sender/services";
+import { GasTable } from "./GasTable";
+import { LossTable } from "./LossTable";
+import { PendingTable } from "./PendingTable";
 
 /** Every position as of a block, and whose redemptions may wait. */
 export interface Checkpoint {
@@ -20,8 +24,11 @@ export interface MissedWork extends Taken {
 /** Raised whenever the tables change; a file of another version is begun anew. */
 const VERSION = 2;
 
-/** What the keeper keeps over a restart: its book, its nonce floor, and what it missed. One SQLite file. */
-export class Store {
+/** What the keeper keeps over a restart: its book, what its sender must remember, and what it missed. One SQLite file. */
+export class Store implements SenderStore {
+  readonly pending: PendingTable;
+  readonly losses: LossTable;
+  readonly gas: GasTable;
   private readonly database: Database;
 
   /**
@@ -43,8 +50,12 @@ export class Store {
       CREATE TABLE IF NOT EXISTS requests (controller TEXT PRIMARY KEY);
       CREATE TABLE IF NOT EXISTS missed (
         block INTEGER, market TEXT, owner TEXT, kind TEXT, taker TEXT, amount TEXT, cost TEXT, reason TEXT);`);
+    this.pending = new PendingTable(this.database);
+    this.losses = new LossTable(this.database);
+    this.gas = new GasTable(this.database);
     if (this.get("scope") !== scope) {
       this.database.exec("DELETE FROM meta; DELETE FROM positions; DELETE FROM requests; DELETE FROM missed;");
+      for (const table of [this.pending, this.losses, this.gas]) table.clear();
       this.set("scope", scope);
     }
   }
@@ -80,15 +91,6 @@ export class Store {
       this.database.exec("ROLLBACK");
       throw error;
     }
-  }
-
-  /** The lowest nonce that may still be used; a node that lags behind is not believed below it. */
-  get nonceFloor(): number {
-    return Number(this.get("nonceFloor") ?? 0);
-  }
-
-  set nonceFloor(nonce: number) {
-    this.set("nonceFloor", String(nonce));
   }
 
   addMissed(missed: MissedWork): void {
