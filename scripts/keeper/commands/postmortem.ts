@@ -1,0 +1,4 @@
+import { Command } from "commander";
+export function postmortemCommand(): Command {
+  return new Command("postmortem");
+}
