@@ -191,8 +191,10 @@ function refuseSecrets(value: unknown, path: string[]): void {
 /** Where JSON breaks off, without the text around it, which may hold a secret. */
 function whereBroken(cause: unknown, text: string): string {
   const message = cause instanceof Error ? cause.message : "";
-  if (/end of JSON input/.test(message)) return "it ends too early; was it written to the end?";
   const place = /position (\d+)/.exec(message)?.[1];
+  if (/end of JSON input/.test(message) || Number(place) >= text.trimEnd().length) {
+    return "it ends too early; was it written to the end?";
+  }
   if (place === undefined) return "it is not JSON";
   const before = text.slice(0, Number(place)).split("\n");
   return `it is not JSON at line ${before.length}, column ${(before.at(-1) ?? "").length + 1}`;
