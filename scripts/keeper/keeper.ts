@@ -14,7 +14,8 @@ import type { Rpc } from "./chain/rpc";
 import type { Coordination } from "./coordination/Coordination";
 import { jobOf } from "./jobs";
 import type { Metrics } from "./metrics/Metrics";
-import { Missed } from "./Missed";
+import { Explainer } from "./explain/Explainer";
+import { labelOf } from "./explain/reasons";
 import { type Job, type Outcome, Sender, type SenderConfig, type Signer } from "./sender/Sender";
 import { nextBaseFee } from "./sender/fees";
 import type { Store } from "./store/Store";
@@ -85,7 +86,7 @@ const LONGEST_REST = 32;
 export class Keeper {
   private readonly follower: Follower;
   private readonly sender: Sender;
-  private readonly missed: Missed;
+  private readonly explainer: Explainer;
   private readonly markets: MarketReader[] = [];
   /** Jobs that failed their simulation: how often in a row, and the block before which they aren't tried again. */
   private readonly resting = new Map<string, { failures: number; until: number }>();
@@ -98,7 +99,7 @@ export class Keeper {
     const { rpc, config, signer, store, metrics } = deps;
     this.follower = new Follower(rpc, { ...config, ...config.addresses });
     this.sender = new Sender(rpc, signer, config.sender, store);
-    this.missed = new Missed(store, metrics);
+    this.explainer = new Explainer(store, metrics);
   }
 
   /**
@@ -185,24 +186,27 @@ export class Keeper {
     await this.settle(readOutcomes(), block);
     const known = glances.flatMap(({ market, glance: read }) => {
       const glance = read();
-      if (glance === undefined) this.missed.explainAll(market.collateral, "price-unavailable");
+      if (glance === undefined) this.explainer.explainAll(market.collateral, "price-unavailable");
       return glance === undefined ? [] : [{ market, glance }];
     });
     const weiPriceE36 = this.weiPrice(known);
+    await this.explainer.record(rpc, block, weiPriceE36);
     // what is worth it at the next block's highest base fee is so at any
     const baseFee = nextBaseFee(block.baseFeePerGas);
     const gas = { wei: baseFee + config.sender.limits.priorityFee, weiPriceE36: weiPriceE36 ?? 0n };
     const pay = this.payTerms(baseFee, nativePrice?.valueOrNone() ?? 0n);
 
     const more = new Reads(block.number);
-    const views = known.map(({ market, glance }) => this.readMarket(more, market, glance, index.value()));
+    const views = known.map(({ market, glance }) => this.readMarket(more, market, glance, index.value(), block));
     const redemptions = this.readRequests(more, block);
     await more.send(rpc);
-    return {
+    const observed = {
       views: views.flatMap((view) => view({ now: block.timestamp, gas, pay }) ?? []),
       redemptions: { ...redemptions(), gas, pay },
       weiPriceE36,
     };
+    this.explainer.lookAtRequests(observed.redemptions, block);
+    return observed;
   }
 
   private payTerms(baseFee: bigint, nativePriceE36: bigint): PayTerms {
@@ -219,6 +223,7 @@ export class Keeper {
     market: MarketReader,
     glance: Glance,
     indexE27: bigint,
+    block: Block,
   ): (around: Pick<MarketView, "now" | "gas" | "pay">) => MarketView | undefined {
     const { metrics, config } = this.deps;
     const { book } = this.follower;
@@ -228,9 +233,11 @@ export class Keeper {
       .unhealthy(collateral, indexE27, priceE36, market.lltvBps)
       .map((position) => viewPosition(position, indexE27, priceE36));
     metrics.unhealthy.set({ market: collateral }, unhealthy.length);
-    this.missed.keep(collateral, new Set(unhealthy.map(({ position }) => position.owner)));
     const sells = glance.inventory.amount > 0n;
-    if (unhealthy.length === 0 && !sells && !config.policy.workAtLoss) return () => undefined;
+    if (unhealthy.length === 0 && !sells && !config.policy.workAtLoss) {
+      this.explainer.keep(collateral, new Set());
+      return () => undefined;
+    }
 
     const absorbs = unhealthy.some(({ ltvWad }) => ltvWad >= bpsToWad(market.absorbLtvBps));
     const readState = market.read(reads, { absorbs, sells });
@@ -239,12 +246,14 @@ export class Keeper {
       const state = readState();
       const quote = readQuote?.();
       if (state === undefined) {
-        this.missed.explainAll(collateral, "price-unavailable");
+        this.explainer.explainAll(collateral, "price-unavailable");
         return undefined;
       }
       metrics.lanesOpen.set({ market: collateral }, state.lane.isOpen ? 1 : 0);
       const debt = (book.debtShares(collateral) * indexE27) / INDEX_SCALE;
-      return market.view(glance, state, { ...around, unhealthy, debt, quote });
+      const view = market.view(glance, state, { ...around, unhealthy, debt, quote });
+      this.explainer.look(view, block);
+      return view;
     };
   }
 
@@ -286,7 +295,7 @@ export class Keeper {
     for (const event of events) {
       if (event.kind === "marketSet") stale.add(event.market);
       else if (event.kind === "paySet") payIsStale = true;
-      else if (!this.sender.isOwn(event.transaction)) this.missed.note(event);
+      else if (!this.sender.isOwn(event.transaction)) this.explainer.taken(event);
     }
     for (const market of this.markets) {
       if (stale.has(market.collateral)) await market.refresh(this.deps.rpc, block);
@@ -314,9 +323,14 @@ export class Keeper {
     const { config, coordination, log } = this.deps;
     if (weiPriceE36 === undefined) return [];
     const wanted: { decision: Decision; job: Job }[] = [];
-    const decided = [...views.map((view) => decide(view, config.policy)), decideFulfil(redemptions, config.policy)];
-    for (const { decisions, skips } of decided) {
-      for (const { market, owner, reason } of skips) this.missed.explain(market, owner, reason);
+    const decided = views.map((view) => {
+      const decisions = decide(view, config.policy);
+      this.explainer.decided(view, decisions);
+      return decisions;
+    });
+    const fulfil = decideFulfil(redemptions, config.policy);
+    for (const { market, owner, reason } of fulfil.skips) this.explainer.explain(market, owner, reason);
+    for (const { decisions } of [...decided, fulfil]) {
       for (const decision of decisions) {
         const targets = { ...config, ...config.addresses };
         wanted.push({ decision, job: jobOf(decision, targets, weiPriceE36) });
@@ -324,7 +338,7 @@ export class Keeper {
     }
     const idle = observeOnly ? "node-lags" : config.dryRun ? "dry-run" : undefined;
     if (idle !== undefined) {
-      for (const { decision } of wanted) this.missed.explainDecision(decision, idle);
+      for (const { decision } of wanted) this.explainer.explainDecision(decision, idle);
       if (wanted.length > 0)
         log.info({ block: block.number, reason: idle, would: wanted.map(({ job }) => job.key) }, "idle");
       return [];
@@ -340,8 +354,8 @@ export class Keeper {
       await coordination.release(job.key);
       this.rest(job, block);
       const decision = claimed.get(job);
-      if (decision !== undefined) this.missed.explainDecision(decision, reason);
-      this.deps.metrics.refused.inc({ kind: job.kind, reason: Missed.label(reason) });
+      if (decision !== undefined) this.explainer.explainDecision(decision, reason);
+      this.deps.metrics.refused.inc({ kind: job.kind, reason: labelOf(reason) });
       log.info({ block: block.number, job: job.key, reason }, "not sent");
     }
     const actions: Action[] = [];
@@ -349,7 +363,7 @@ export class Keeper {
       const decision = claimed.get(job);
       if (decision === undefined) continue;
       this.resting.delete(job.key);
-      this.missed.explainDecision(decision, "outrun");
+      this.explainer.explainDecision(decision, "outrun");
       this.deps.metrics.sent.inc({ kind: job.kind });
       log.info({ block: block.number, job: job.key, nonce, hash }, "sent");
       actions.push({ decision, nonce, hash });
