@@ -3,7 +3,8 @@ import type { KeeperEvent, Taken } from "../book/events";
 import type { Block } from "../chain/block";
 import type { Rpc } from "../chain/rpc";
 import type { Metrics } from "../metrics/Metrics";
-import { type Decision, type Decisions, LANE, type MarketView, type RedemptionView, valueOf } from "../strategy/view";
+import type { MarketSighting, Observed } from "../observe";
+import { type Decision, LANE, type MarketView, type PositionView, type Skip, valueOf } from "../strategy/view";
 import type { Opportunity } from "./opportunity";
 import { labelOf } from "./reasons";
 import { readReceipts, type Receipt, type Terms, termsKey } from "./winner";
@@ -44,36 +45,38 @@ export class Explainer {
 
   // ------------------------------------------------------------------------------------------------ what is seen
 
-  /** Notes what there is to do in a market as of `block`, and forgets what there is no more. */
-  look(view: MarketView, block: Block): void {
-    const { market, unhealthy, lane, quote } = view;
-    this.quotes.set(market, quote);
+  /** Notes what there is to do as of `block`, and forgets what there is no more. */
+  look({ markets, redemptions }: Pick<Observed, "markets" | "redemptions">, block: Block): void {
+    for (const sighting of markets) {
+      if (sighting.unhealthy !== undefined) this.lookAt(sighting, sighting.unhealthy, block);
+      if (sighting.isDark) this.explainAll(sighting.market, "price-unavailable");
+    }
+    for (const { controller } of redemptions.ready) this.see(NO_MARKET, controller, block);
+  }
+
+  private lookAt({ market, view }: MarketSighting, unhealthy: readonly PositionView[], block: Block): void {
+    if (view !== undefined) this.quotes.set(market, view.quote);
     const present = new Set(unhealthy.map(({ position }) => position.owner));
-    if (unhealthy.length > 0 && !lane.isOpen) present.add(LANE);
-    if (view.isForSale) present.add(INVENTORY);
-    this.keep(market, present);
-    for (const owner of present) this.note(market, owner, block);
-  }
-
-  /** Notes whose redemptions could be fulfilled as of `block`. */
-  lookAtRequests({ ready }: RedemptionView, block: Block): void {
-    for (const { controller } of ready) this.note(NO_MARKET, controller, block);
-  }
-
-  /** Forgets all of a market but these: what is healthy now, for example. */
-  keep(market: string, present: ReadonlySet<string>): void {
+    if (unhealthy.length > 0 && view?.lane.isOpen === false) present.add(LANE);
+    if (view?.isForSale === true) present.add(INVENTORY);
     const known = this.known.get(market);
     for (const owner of known?.keys() ?? []) if (!present.has(owner)) known?.delete(owner);
+    for (const owner of present) this.see(market, owner, block);
   }
 
   // ----------------------------------------------------------------------------------------- why it is not done
 
-  /** Takes over from the strategy why what could be done in a market is not. */
-  decided(view: MarketView, { decisions, skips }: Decisions): void {
-    const spoken = new Set(decisions.flatMap(subjectsOf).map(([, owner]) => owner));
-    for (const { position } of view.unhealthy) {
-      // what is neither decided nor skipped had to stand behind others of the same lane
-      if (!spoken.has(position.owner)) this.explain(view.market, position.owner, "behind");
+  /** Takes over from the strategy why what could be done is not. */
+  decided(
+    markets: Observed["markets"],
+    { decisions, skips }: { decisions: readonly Decision[]; skips: readonly Skip[] },
+  ): void {
+    const spoken = new Set(decisions.flatMap(subjectsOf).map(([market, owner]) => `${market}:${owner}`));
+    for (const { market, view } of markets) {
+      for (const { position } of view?.unhealthy ?? []) {
+        // what is neither decided nor skipped had to stand behind others of the same lane
+        if (!spoken.has(`${market}:${position.owner}`)) this.explain(market, position.owner, "behind");
+      }
     }
     for (const { market, owner, reason } of skips) this.explain(market, owner, reason);
   }
@@ -171,7 +174,7 @@ export class Explainer {
     return terms.priceE36 === undefined ? undefined : valueOf(terms.pay, terms.priceE36);
   }
 
-  private note(market: string, owner: string, { number, timestamp }: Block): void {
+  private see(market: string, owner: string, { number, timestamp }: Block): void {
     const known = this.known.get(market) ?? new Map<string, Known>();
     this.known.set(market, known);
     // nothing is decided where gas has no price; otherwise the strategy gives its reason
