@@ -42,9 +42,9 @@ export function withSettings(command: Command): Command {
     .option("--signer-addresses <address...>", "which of its accounts to use");
 }
 
-/** The settings of a command made by {@link withSettings}. @throws SpillwayError `BAD_CONFIG`. */
-export function settingsOf(command: Command, env: NodeJS.ProcessEnv): Settings {
-  const { config = env["KEEPER_CONFIG"], pool, ...options } = command.opts<Record<string, unknown>>();
+/** The settings, of the options that {@link withSettings} added. @throws SpillwayError `BAD_CONFIG`. */
+export function settingsOf(given: Readonly<Record<string, unknown>>, env: NodeJS.ProcessEnv): Settings {
+  const { config = env["KEEPER_CONFIG"], pool, ...options } = given;
   const file = typeof config === "string" && config !== "" ? readSettingsFile(config) : {};
   return parseSettings(file, { ...options, pools: pool }, env);
 }

@@ -14,7 +14,7 @@ export function runCommand(): Command {
       "smallest units, fees in wei.",
   );
   return withSettings(command).action(async () => {
-    const settings = settingsOf(command, process.env);
+    const settings = settingsOf(command.opts(), process.env);
     const stop = new AbortController();
     for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => stop.abort());
     const signers = await openSigners(settings, process.env);
