@@ -2,9 +2,10 @@ import type { Logger } from "pino";
 
 import type { Block } from "./chain/block";
 import type { Coordination } from "./coordination/Coordination";
+import type { Explainer } from "./explain/Explainer";
+import { labelOf } from "./explain/reasons";
 import { type Targets, jobOf, keyOf } from "./jobs";
 import type { Metrics } from "./metrics/Metrics";
-import { Missed } from "./Missed";
 import type { Plan } from "./plan";
 import type { Job, Outcome } from "./sender/job";
 import type { SignerPool } from "./sender/SignerPool";
@@ -21,7 +22,7 @@ export interface Action {
 export interface ExecutorDeps {
   sender: SignerPool;
   coordination: Coordination;
-  missed: Missed;
+  explainer: Explainer;
   metrics: Metrics;
   log: Logger;
   targets: Targets;
@@ -52,7 +53,7 @@ export class Executor {
       const decision = claimed.get(job);
       if (decision === undefined) return []; // a transaction of an earlier block, sent again
       this.resting.delete(job.key);
-      this.deps.missed.explainDecision(decision, "outrun");
+      this.deps.explainer.explainDecision(decision, "outrun");
       this.deps.metrics.sent.inc({ kind: job.kind });
       this.deps.log.info({ block: block.number, job: job.key, nonce, hash }, "sent");
       return [{ decision, nonce, hash }];
@@ -61,7 +62,7 @@ export class Executor {
 
   /** Sends nothing, and says what it would have. */
   stayIdle({ block, decisions }: Plan, reason: "node-lags" | "dry-run"): void {
-    for (const decision of decisions) this.deps.missed.explainDecision(decision, reason);
+    for (const decision of decisions) this.deps.explainer.explainDecision(decision, reason);
     const would = decisions.map(keyOf);
     if (would.length > 0) this.deps.log.info({ block: block.number, reason, would }, "idle");
   }
@@ -112,13 +113,13 @@ export class Executor {
   }
 
   private async giveUp(job: Job, reason: string, decision: Decision | undefined, block: Block): Promise<void> {
-    const { coordination, missed, metrics, log } = this.deps;
+    const { coordination, explainer, metrics, log } = this.deps;
     if (reason !== "pending") {
       await coordination.release(job.key);
       this.rest(job, block);
     }
-    if (decision !== undefined) missed.explainDecision(decision, reason);
-    metrics.refused.inc({ kind: job.kind, reason: Missed.label(reason) });
+    if (decision !== undefined) explainer.explainDecision(decision, reason);
+    metrics.refused.inc({ kind: job.kind, reason: labelOf(reason) });
     log.info({ block: block.number, job: job.key, reason }, "not sent");
   }
 

@@ -5,11 +5,12 @@ import { Follower } from "./book/Follower";
 import type { Block } from "./chain/block";
 import type { Rpc } from "./chain/rpc";
 import type { Coordination } from "./coordination/Coordination";
+import { DryRun } from "./dryRun";
 import { type Action, Executor } from "./execute";
+import { Explainer } from "./explain/Explainer";
 import type { ProtocolAddresses } from "./markets/MarketReader";
 import { Markets } from "./markets/Markets";
 import type { Metrics } from "./metrics/Metrics";
-import { Missed } from "./Missed";
 import { type Observed, Observer } from "./observe";
 import { type Plan, planOf } from "./plan";
 import type { PathCount } from "./sender/Delivery";
@@ -64,8 +65,9 @@ export class Keeper {
   private readonly markets: Markets;
   private readonly observer: Observer;
   private readonly sender: SignerPool;
-  private readonly missed: Missed;
+  private readonly explainer: Explainer;
   private readonly executor: Executor;
+  private readonly dryRun: DryRun;
   private readonly auditor: Auditor;
   private isOpen = false;
   private block: Block | undefined;
@@ -82,10 +84,11 @@ export class Keeper {
       watchIdle: policy.workAtLoss,
     });
     this.sender = new SignerPool(rpc, [signer, ...moreSigners], config.sender, store);
-    this.missed = new Missed(store, metrics);
-    const { sender, missed } = this;
+    this.explainer = new Explainer(store, metrics);
+    const { sender, explainer } = this;
     const targets = { ...config, ...addresses };
-    this.executor = new Executor({ sender, coordination, missed, metrics, log, targets, maxActions });
+    this.executor = new Executor({ sender, coordination, explainer, metrics, log, targets, maxActions });
+    this.dryRun = new DryRun(rpc, signer.address, targets, log);
     this.auditor = new Auditor(rpc, this.follower, addresses.vault);
   }
 
@@ -140,7 +143,7 @@ export class Keeper {
     const observed = await this.observer.observe(block, (reads) => this.sender.read(reads));
     await this.takeNote(observed, observed.more, block);
     const { plan, skips } = planOf(observed, block, this.deps.config.policy);
-    for (const { market, owner, reason } of skips) this.missed.explain(market, owner, reason);
+    this.explainer.decided(observed.markets, { decisions: plan.decisions, skips });
     return plan;
   }
 
@@ -168,18 +171,17 @@ export class Keeper {
   }
 
   /** Records what others did before it changes its mind about anything, then what it sees now. */
-  private async takeNote({ events, markets }: Observed, outcomes: readonly Outcome[], block: Block): Promise<void> {
-    const { metrics } = this.deps;
-    for (const event of events) {
-      if ("transaction" in event && !this.sender.isOwn(event.transaction)) this.missed.note(event);
+  private async takeNote(observed: Observed, outcomes: readonly Outcome[], block: Block): Promise<void> {
+    const { rpc, metrics } = this.deps;
+    for (const event of observed.events) {
+      if ("transaction" in event && !this.sender.isOwn(event.transaction)) this.explainer.taken(event);
     }
     await this.executor.settle(outcomes, block);
-    for (const { market, unhealthy, view, isDark } of markets) {
-      if (isDark) this.missed.explainAll(market, "price-unavailable");
+    await this.explainer.record(rpc, block, observed.weiPriceE36);
+    this.explainer.look(observed, block);
+    for (const { market, unhealthy, view } of observed.markets) {
       if (view !== undefined) metrics.lanesOpen.set({ market }, view.lane.isOpen ? 1 : 0);
-      if (unhealthy === undefined) continue;
-      metrics.unhealthy.set({ market }, unhealthy.length);
-      this.missed.keep(market, new Set(unhealthy.map(({ position }) => position.owner)));
+      if (unhealthy !== undefined) metrics.unhealthy.set({ market }, unhealthy.length);
     }
   }
 
@@ -187,6 +189,7 @@ export class Keeper {
     const idle = observeOnly ? "node-lags" : this.deps.config.dryRun ? "dry-run" : undefined;
     if (idle === undefined) return this.executor.execute(plan);
     this.executor.stayIdle(plan, idle);
+    if (idle === "dry-run") await this.dryRun.show(plan);
     return [];
   }
 

@@ -1,7 +1,6 @@
 import type { Server } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { Wallet } from "ethers";
 import type { Logger } from "pino";
 
 import { SpillwayError } from "../lib";
@@ -10,9 +9,11 @@ import { FailoverRpc } from "./chain/FailoverRpc";
 import { HttpRpc } from "./chain/HttpRpc";
 import type { Settings } from "./config";
 import { InProcessCoordination } from "./coordination/Coordination";
+import { mayPass } from "./exitCode";
 import { Keeper } from "./keeper";
 import { Metrics } from "./metrics/Metrics";
 import { serveMetrics } from "./metrics/server";
+import type { Signer } from "./sender/job";
 import { openRelays } from "./sender/settings";
 import { connect } from "./startup";
 import { Store } from "./store/Store";
@@ -23,29 +24,36 @@ const UNHEALTHY_AFTER_MS = 120_000;
 /**
  * Runs the keeper until `signal`. Whatever a node does wrong after the start is logged, counted and tried again.
  * @throws SpillwayError where it can't start: `WRONG_CHAIN`, `MISSING_CONTRACT`, `BAD_CONFIG`, `RPC_UNREACHABLE`,
- * `PORT_IN_USE`.
+ * `PORT_IN_USE`; or where a signer does what it was not asked for: `WRONG_SIGNATURE`.
  */
-export async function run(settings: Settings, privateKey: string, log: Logger, signal: AbortSignal): Promise<void> {
+export async function run(
+  settings: Settings,
+  signers: readonly Signer[],
+  log: Logger,
+  signal: AbortSignal,
+): Promise<void> {
   const metrics = new Metrics();
   const nodes = settings.rpc.map((url) => new HttpRpc(url, settings.rpcTimeout));
   const rpc = new FailoverRpc(nodes, (reason) => {
     metrics.failovers.inc();
     log.warn({ reason }, "going on to the next node");
   });
-  const wallet = new Wallet(privateKey);
-  const connected = await connect(settings, rpc, wallet);
+  const [signer, ...moreSigners] = signers;
+  if (signer === undefined)
+    throw new SpillwayError("BAD_KEY", "KEEPER_PRIVATE_KEYS: one key is needed, none is given.");
+  const connected = await connect(settings, rpc, signer);
   const relays = openRelays(settings.relays, process.env, (reason) => log.warn({ reason }, "going on to the public"));
   const config = { ...connected, sender: { ...connected.sender, relays } };
-  const store = new Store(settings.store, `${settings.chainId}:${settings.vault}:${wallet.address}`);
+  const store = new Store(settings.store, `${settings.chainId}:${settings.vault}:${signer.address}`);
   const coordination = new InProcessCoordination();
-  const keeper = new Keeper({ rpc, signer: wallet, config, store, metrics, coordination, log });
+  const keeper = new Keeper({ rpc, signer, moreSigners, config, store, metrics, coordination, log });
 
   let lastGoodMs = Date.now();
   let server: Server | undefined;
   try {
     const isHealthy = (): boolean => Date.now() - lastGoodMs < UNHEALTHY_AFTER_MS;
     if (settings.metricsPort > 0) server = await serveMetrics(metrics, settings.metricsPort, isHealthy);
-    log.info({ signer: wallet.address, chainId: settings.chainId, dryRun: settings.dryRun }, "keeper runs");
+    log.info({ signer: signer.address, chainId: settings.chainId, dryRun: settings.dryRun }, "keeper runs");
 
     let lastHash: string | undefined;
     while (!signal.aborted) {
@@ -58,7 +66,7 @@ export async function run(settings: Settings, privateKey: string, log: Logger, s
         lastHash = block.hash;
         if (!lags) lastGoodMs = Date.now();
       } catch (error) {
-        if (!(error instanceof SpillwayError) || !error.code.startsWith("RPC_")) throw error;
+        if (!mayPass(error)) throw error;
         metrics.errors.inc({ code: error.code });
         log.error({ code: error.code, message: error.message }, "a block could not be dealt with");
       }

@@ -1,4 +1,4 @@
-import { type Wallet, ZeroAddress } from "ethers";
+import { ZeroAddress } from "ethers";
 
 import { SpillwayError } from "../lib";
 import { readFlashLiquidator, readVault } from "./chain/contracts";
@@ -6,13 +6,14 @@ import { Reads } from "./chain/Reads";
 import { type Rpc, unwrapHex } from "./chain/rpc";
 import type { Settings } from "./config";
 import type { KeeperConfig } from "./keeper";
+import type { Signer } from "./sender/job";
 import { lossLimitsOf } from "./sender/settings";
 
 /**
  * Checks the settings against the chain and makes the keeper's config of them.
  * @throws SpillwayError `WRONG_CHAIN`, `MISSING_CONTRACT`, `BAD_CONFIG`, `RPC_UNREACHABLE`; names the setting.
  */
-export async function connect(settings: Settings, rpc: Rpc, wallet: Wallet): Promise<KeeperConfig> {
+export async function connect(settings: Settings, rpc: Rpc, signer: Pick<Signer, "address">): Promise<KeeperConfig> {
   const { vault, flashLiquidator } = settings;
   const pools = Object.entries(settings.pools);
   const contracts: [string, string][] = [
@@ -80,7 +81,7 @@ export async function connect(settings: Settings, rpc: Rpc, wallet: Wallet): Pro
       publicAfterBlocks: settings.publicAfterBlocks,
       losses: lossLimitsOf(settings),
     },
-    profitReceiver: settings.profitReceiver ?? wallet.address,
+    profitReceiver: settings.profitReceiver ?? signer.address,
     maxActions: settings.maxActions,
     checkBlocks: settings.checkBlocks,
     dryRun: settings.dryRun,

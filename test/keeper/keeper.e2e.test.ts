@@ -169,26 +169,37 @@ describe("Keeper", () => {
 
   it("says why it missed what another did", async () => {
     const m = await loadFixture(market);
-    const { step, store } = await runKeeper(await config(m, { minProfit: 10n ** 15n }));
+    const { step, store, latest } = await runKeeper(await config(m, { minProfit: 10n ** 15n }));
     await step();
     await m.oracle.setPrice(priceE36(2350n));
     const [owner] = m.borrowers;
     await m.house.connect(m.trader).open(m.weth, owner!, m.trader); // before it could look
+    const seen = await latest();
     for (let i = 0; i < 10; i++) expect(await step(60)).to.deep.equal([]);
     await m.usdc.mint(m.trader, 100_000n * USDC);
     await m.usdc.connect(m.trader).approve(m.vault, MaxUint256);
-    await m.house.connect(m.trader).buy(m.weth, owner!, WETH, MaxUint256, m.trader, "0x");
+    const bought = await m.house.connect(m.trader).buy(m.weth, owner!, WETH, MaxUint256, m.trader, "0x");
+    const receipt = (await bought.wait())!;
+    const { timestamp, baseFeePerGas } = await latest();
     await step();
-    const [opened, missed, ...rest] = store.missed();
+    const [opened, missed, ...rest] = store.opportunities();
     expect(rest).to.deep.equal([]);
-    expect(opened).to.include({ kind: "open", owner: owner!.address, taker: m.trader.address, reason: "not-seen" });
-    expect(missed).to.include({
-      kind: "buy",
-      owner: owner!.address,
-      taker: m.trader.address,
-      amount: WETH,
-      reason: "gas",
+    expect(opened).to.include({
+      ...{ kind: "open", owner: owner!.address, taker: m.trader.address, reason: "not-seen" },
+      ...{ firstSeenBlock: undefined, firstSeenAt: undefined, oraclePriceE36: priceE36(2350n) },
     });
+    expect(missed).to.include({
+      ...{ kind: "buy", owner: owner!.address, taker: m.trader.address, amount: WETH, reason: "gas" },
+      ...{ block: receipt.blockNumber, transaction: receipt.hash, takenAt: timestamp },
+      ...{ firstSeenBlock: seen.number, firstSeenAt: seen.timestamp, oraclePriceE36: priceE36(2350n) },
+      ...{ gasUsed: receipt.gasUsed, gasPrice: receipt.gasPrice, tip: receipt.gasPrice - baseFeePerGas },
+    });
+    // the pool pays some 3,000 USDC for an ether still; gas at 2,350 USDC for one
+    const gas = (receipt.gasUsed * receipt.gasPrice * priceE36(2350n)) / 10n ** 36n;
+    const proceeds = missed!.wouldHaveEarned! + gas + missed!.cost;
+    expect(proceeds).to.be.within(2_800n * USDC, 3_000n * USDC);
+    expect(store.opportunities({ block: receipt.blockNumber })).to.deep.equal([missed]);
+    expect(store.opportunities({ time: Number(timestamp) + 1 })).to.deep.equal([]);
   });
 
   it("takes up its work from the store after a restart, also when the chain went on without it", async () => {

@@ -1,10 +1,11 @@
 import { Database } from "node-sqlite3-wasm";
 
-import type { Taken } from "../book/events";
 import type { Position } from "../book/position";
+import type { Opportunity } from "../explain/opportunity";
 import type { SenderStore } from "../sender/services";
 import { GasTable } from "./GasTable";
 import { LossTable } from "./LossTable";
+import { OpportunityTable, type Since } from "./OpportunityTable";
 import { PendingTable } from "./PendingTable";
 
 /** Every position as of a block, and whose redemptions may wait. */
@@ -15,14 +16,8 @@ export interface Checkpoint {
   controllers: string[];
 }
 
-/** Work that somebody else did, and why the keeper did not. Amounts in smallest units. */
-export interface MissedWork extends Taken {
-  block: number;
-  reason: string;
-}
-
 /** Raised whenever the tables change; a file of another version is begun anew. */
-const VERSION = 2;
+const VERSION = 3;
 
 /** What the keeper keeps over a restart: its book, what its sender must remember, and what it missed. One SQLite file. */
 export class Store implements SenderStore {
@@ -30,6 +25,7 @@ export class Store implements SenderStore {
   readonly losses: LossTable;
   readonly gas: GasTable;
   private readonly database: Database;
+  private readonly opportunityTable: OpportunityTable;
 
   /**
    * @param path A file, or `:memory:`.
@@ -39,7 +35,9 @@ export class Store implements SenderStore {
     this.database = new Database(path);
     const version = this.database.get("PRAGMA user_version") as { user_version: number };
     if (version.user_version !== VERSION) {
-      this.database.exec("DROP TABLE IF EXISTS meta; DROP TABLE IF EXISTS positions; DROP TABLE IF EXISTS missed;");
+      this.database.exec(
+        "DROP TABLE IF EXISTS meta; DROP TABLE IF EXISTS positions; DROP TABLE IF EXISTS missed; DROP TABLE IF EXISTS opportunities;",
+      );
     }
     this.database.exec(`
       PRAGMA synchronous = NORMAL;
@@ -47,14 +45,21 @@ export class Store implements SenderStore {
       CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
       CREATE TABLE IF NOT EXISTS positions (
         market TEXT, owner TEXT, collateral TEXT, debtShares TEXT, PRIMARY KEY (market, owner));
-      CREATE TABLE IF NOT EXISTS requests (controller TEXT PRIMARY KEY);
-      CREATE TABLE IF NOT EXISTS missed (
-        block INTEGER, market TEXT, owner TEXT, kind TEXT, taker TEXT, amount TEXT, cost TEXT, reason TEXT);`);
+      CREATE TABLE IF NOT EXISTS requests (controller TEXT PRIMARY KEY);`);
     this.pending = new PendingTable(this.database);
     this.losses = new LossTable(this.database);
     this.gas = new GasTable(this.database);
+    this.opportunityTable = new OpportunityTable({
+      all: <T>(sql: string, values: (string | number | null)[] = []) => this.database.all(sql, values) as T[],
+      run: (sql, values = []) => void this.database.run(sql, values),
+      write: (body) => {
+        this.transaction(body);
+        return true;
+      },
+    });
+    this.database.exec(this.opportunityTable.create);
     if (this.get("scope") !== scope) {
-      this.database.exec("DELETE FROM meta; DELETE FROM positions; DELETE FROM requests; DELETE FROM missed;");
+      this.database.exec("DELETE FROM meta; DELETE FROM positions; DELETE FROM requests; DELETE FROM opportunities;");
       for (const table of [this.pending, this.losses, this.gas]) table.clear();
       this.set("scope", scope);
     }
@@ -72,8 +77,7 @@ export class Store implements SenderStore {
   }
 
   saveCheckpoint({ block, hash, positions, controllers }: Checkpoint): void {
-    this.database.exec("BEGIN");
-    try {
+    this.transaction(() => {
       this.database.exec("DELETE FROM positions; DELETE FROM requests;");
       for (const controller of controllers) this.database.run("INSERT INTO requests VALUES (?)", [controller]);
       const insert = this.database.prepare("INSERT INTO positions VALUES (?, ?, ?, ?)");
@@ -86,38 +90,31 @@ export class Store implements SenderStore {
       }
       this.set("block", String(block));
       this.set("hash", hash);
+    });
+  }
+
+  addOpportunities(opportunities: readonly Opportunity[]): void {
+    this.opportunityTable.add(opportunities);
+  }
+
+  /** What others took, in the order of the chain; all of it without `since`. */
+  opportunities(since?: Since): Opportunity[] {
+    return this.opportunityTable.all(since);
+  }
+
+  close(): void {
+    this.database.close();
+  }
+
+  private transaction(body: () => void): void {
+    this.database.exec("BEGIN");
+    try {
+      body();
       this.database.exec("COMMIT");
     } catch (error) {
       this.database.exec("ROLLBACK");
       throw error;
     }
-  }
-
-  addMissed(missed: MissedWork): void {
-    const { block, market, owner, kind, taker, amount, cost, reason } = missed;
-    this.database.run("INSERT INTO missed VALUES (?, ?, ?, ?, ?, ?, ?, ?)", [
-      block,
-      market,
-      owner,
-      kind,
-      taker,
-      String(amount),
-      String(cost),
-      reason,
-    ]);
-  }
-
-  /** Everything missed, oldest first. */
-  missed(): MissedWork[] {
-    const rows = this.database.all("SELECT * FROM missed ORDER BY rowid") as unknown as (Omit<
-      MissedWork,
-      "amount" | "cost"
-    > & { amount: string; cost: string })[];
-    return rows.map((row) => ({ ...row, amount: BigInt(row.amount), cost: BigInt(row.cost) }));
-  }
-
-  close(): void {
-    this.database.close();
   }
 
   private get(name: string): string | undefined {
