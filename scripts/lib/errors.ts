@@ -8,6 +8,8 @@ export type ErrorCode =
   | "RPC_UNREACHABLE"
   | "RPC_ERROR"
   | "REDIS_UNREACHABLE"
+  | "REDIS_DENIED"
+  | "FLEET_MISMATCH"
   | "WRONG_CHAIN"
   | "MISSING_CONTRACT"
   | "PORT_IN_USE"
