@@ -15,6 +15,7 @@ const OWN_REASONS = new Set([
   "price-unavailable",
   "node-lags",
   "dry-run",
+  "fleet",
   "outrun",
   "not-seen",
 ]);

@@ -4,6 +4,7 @@ import { pino } from "pino";
 
 import { SpillwayError } from "../lib";
 import { parseSettings, readPrivateKey, readSettingsFile } from "./config";
+import { fleetCommand } from "./commands/fleet";
 import { run } from "./run";
 
 /** Exit code for settings that can't be used; 1 is for what went wrong later. */
@@ -44,10 +45,15 @@ const program = new Command("keeper")
   .option("--poll-interval <ms>", "milliseconds between looks for a new block (default: 1000)")
   .option("--max-lag <seconds>", "don't act on blocks older than this, 0 for any age (default: 120)")
   .option("--dry-run", "decide, but send nothing")
-  .exitOverride();
+  .option("--redis <url>", "share the work with the other keepers of the fleet that meets at this Redis")
+  .option("--fleet <name>", "the fleet's name (default: default)")
+  .option("--member <name>", "what this keeper is called in it (default: after its host)")
+  .enablePositionalOptions() // what stands after a command is the command's
+  .exitOverride()
+  .addCommand(fleetCommand())
+  .action(start);
 
-async function main(): Promise<void> {
-  program.parse();
+async function start(): Promise<void> {
   const { config, pool, ...options } = program.opts<Record<string, unknown>>();
   const file = typeof config === "string" ? readSettingsFile(config) : {};
   const settings = parseSettings(file, { ...options, pools: pool });
@@ -56,7 +62,7 @@ async function main(): Promise<void> {
   await run(settings, readPrivateKey(process.env), pino({ name: "keeper" }), stop.signal);
 }
 
-main().catch((error: unknown) => {
+program.parseAsync().catch((error: unknown) => {
   if (error instanceof CommanderError) {
     process.exitCode = error.exitCode === 0 ? 0 : BAD_START; // commander has said what was wrong
   } else if (error instanceof SpillwayError) {

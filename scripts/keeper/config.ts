@@ -11,6 +11,7 @@ const address = z
   .transform((text) => getAddress(text));
 const whole = z.coerce.number("is not a number").int("must be a whole number").nonnegative("must not be negative");
 const positive = whole.positive("must be above 0");
+const name = z.string().regex(/^[\w.-]{1,100}$/, "must be of letters, digits, dots, dashes and underscores");
 const amount = z
   .union([z.string(), z.number()])
   .refine((text) => /^\d+$/.test(String(text)), "is not a whole number of smallest units")
@@ -45,6 +46,15 @@ const settingsSchema = z
     maxLag: whole.default(120),
     rpcTimeout: positive.default(10_000),
     dryRun: z.boolean().default(false),
+    redis: z
+      .string()
+      .refine(
+        (text) => URL.canParse(text) && /^rediss?:\/\/./.test(text),
+        "is not the address of a Redis, such as redis://127.0.0.1:6379",
+      )
+      .optional(),
+    fleet: name.default("default"),
+    member: name.optional(),
   })
   .refine((settings) => (settings.nativeMarket === undefined) !== (settings.weiPriceE36 === undefined), {
     path: ["nativeMarket"],

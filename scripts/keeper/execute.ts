@@ -30,6 +30,8 @@ export interface ExecutorDeps {
 
 /** The most blocks for which a job that keeps failing is left alone. */
 const LONGEST_REST = 32;
+/** Refusals that are this keeper's own trouble: another may well be able to do the job. */
+const UNABLE = /^(no-funds|budget)$|insufficient (funds|balance)/i;
 
 /** Carries plans out: claims what is to be done, sends it, and learns what became of it. */
 export class Executor {
@@ -72,7 +74,7 @@ export class Executor {
       metrics.outcomes.inc({ kind: job?.kind ?? "given-up", outcome: result });
       log.info({ block: block.number, job: job?.key, nonce, result, gasPaid: String(gasPaid) }, "outcome");
       if (job === undefined) continue;
-      await coordination.release(job.key);
+      await coordination.release(job.key, { result, block: block.number });
       if (result === "reverted") this.rest(job, block);
     }
   }
@@ -100,7 +102,8 @@ export class Executor {
 
   private async giveUp(job: Job, reason: string, decision: Decision | undefined, block: Block): Promise<void> {
     const { coordination, missed, metrics, log } = this.deps;
-    await coordination.release(job.key);
+    const result = UNABLE.test(reason) ? "unable" : "refused";
+    await coordination.release(job.key, { result, block: block.number });
     this.rest(job, block);
     if (decision !== undefined) missed.explainDecision(decision, reason);
     metrics.refused.inc({ kind: job.kind, reason: Missed.label(reason) });

@@ -1,12 +1,10 @@
-import { type ChildProcess, fork, spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
+import { type ChildProcess, fork } from "node:child_process";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { Queue } from "bullmq";
 import { expect } from "chai";
+import { pino } from "pino";
 
 import { assignmentsOf, readAssignment } from "../../scripts/keeper/coordination/assignment";
 import { Fleet } from "../../scripts/keeper/coordination/Fleet";
@@ -15,81 +13,12 @@ import { before as goBefore, waitBehind } from "../../scripts/keeper/coordinatio
 import type { Plan } from "../../scripts/keeper/plan";
 import { SpillwayError } from "../../scripts/lib";
 import type { MemberSetup, Order, Word } from "./fleetMember";
-import { pino } from "pino";
+import { Redis, until } from "./redisServer";
 
 const PREFIX = "spillway:1:0xvault";
 const market = (n: number): string => `0x${String(n).padStart(40, "0")}`;
 const job = (n: number): string => `sync:${market(n)}`;
 const log = pino({ level: "silent" });
-
-async function until(what: string, holds: () => boolean | Promise<boolean>, seconds = 15): Promise<void> {
-  const deadline = Date.now() + seconds * 1000;
-  while (!(await holds())) {
-    if (Date.now() > deadline) throw new Error(`in ${seconds} s there was not: ${what}`);
-    await sleep(20);
-  }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const probe = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = probe.address() as AddressInfo;
-      probe.close(() => resolve(port));
-    });
-  });
-}
-
-/** A redis-server of the test's own. */
-class Redis {
-  private child: ChildProcess | undefined;
-  private constructor(
-    readonly port: number,
-    private readonly folder: string,
-  ) {}
-
-  static async start(): Promise<Redis> {
-    const redis = new Redis(await freePort(), mkdtempSync(join(tmpdir(), "fleet-")));
-    await redis.restart();
-    return redis;
-  }
-
-  get url(): string {
-    return `redis://127.0.0.1:${this.port}`;
-  }
-
-  async restart(): Promise<void> {
-    const settings = { port: String(this.port), bind: "127.0.0.1", save: "", appendonly: "no", dir: this.folder };
-    const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
-    const child = spawn("redis-server", args, { stdio: ["ignore", "pipe", "ignore"] });
-    this.child = child;
-    let said = "";
-    child.stdout.on("data", (text: Buffer) => (said += text.toString()));
-    await until("a Redis", () => said.includes("Ready to accept connections"));
-  }
-
-  signal(name: NodeJS.Signals): void {
-    this.child?.kill(name);
-  }
-
-  async kill(): Promise<void> {
-    const { child } = this;
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    const gone = new Promise((resolve) => child.once("exit", resolve));
-    child.kill("SIGKILL");
-    await gone;
-  }
-
-  async stop(): Promise<void> {
-    await this.kill();
-    rmSync(this.folder, { recursive: true, force: true });
-  }
-
-  /** Runs a command beside the fleet. */
-  ask(...words: string[]): string {
-    const done = spawnSync("redis-cli", ["-p", String(this.port), ...words], { encoding: "utf8" });
-    return done.stdout.trim();
-  }
-}
 
 /** A member as a process of its own. */
 class Member {
@@ -206,10 +135,7 @@ describe("a fleet", function () {
   let redis: Redis;
   const members: Member[] = [];
   before(async function () {
-    if (spawnSync("redis-server", ["--version"]).status !== 0) {
-      console.warn("      No redis-server found: install one (apt-get install redis-server) to run this.");
-      this.skip();
-    }
+    if (!Redis.isInstalled()) this.skip();
     redis = await Redis.start();
   });
   afterEach(async () => {

@@ -1,4 +1,3 @@
-import { keyOf } from "../jobs";
 import type { Plan } from "../plan";
 
 /** How a job ended, and the block whose state shows it. `unable`: this keeper can't do it now, another may. */
@@ -16,7 +15,7 @@ export interface Coordination {
   publish(plan: Plan): Promise<void>;
   /**
    * Picks what this keeper is to carry out of its own plan, now.
-   * @returns The plan with the decisions that are this keeper's to claim, in the same order.
+   * @returns The plan with the decisions that are this keeper's to claim, or claimed by it, in the same order.
    */
   take(plan: Plan): Promise<Plan>;
   /** True when the job is now the caller's; false when somebody is at it. */
@@ -34,7 +33,7 @@ export class InProcessCoordination implements Coordination {
   }
 
   async take(plan: Plan): Promise<Plan> {
-    return { ...plan, decisions: plan.decisions.filter((decision) => !this.claimed.has(keyOf(decision))) };
+    return plan;
   }
 
   async claim(job: string): Promise<boolean> {

@@ -126,6 +126,11 @@ export class Fleet implements Coordination {
     return this.membership.token === undefined ? "executor" : "watcher";
   }
 
+  /** Members that are alive and can act, this one among them. */
+  get size(): number {
+    return this.membership.liveMembers().length;
+  }
+
   /** The fleet as its Redis shows it. @throws SpillwayError `REDIS_UNREACHABLE`, `REDIS_DENIED`. */
   status(): Promise<FleetStatus> {
     return readStatus(this.redis);
@@ -149,8 +154,8 @@ export class Fleet implements Coordination {
     const wanted = new Set(plan.decisions.map(keyOf));
     const assigned = this.sortInbox(wanted);
     const due = await this.dueAlone(plan.decisions);
-    const mine = (decision: Decision): boolean => assigned.has(keyOf(decision)) || due.has(keyOf(decision));
-    return { ...plan, decisions: plan.decisions.filter(mine) };
+    const isMine = (job: string): boolean => assigned.has(job) || due.has(job) || this.held.has(job);
+    return { ...plan, decisions: plan.decisions.filter((decision) => isMine(keyOf(decision))) };
   }
 
   /** Claims a job in Redis, or for itself where there is none. */
