@@ -90,6 +90,12 @@ describe("keepers of one fleet", function () {
       expect(table.status).to.equal(0);
       expect(table.stdout.toString()).to.match(/member-0[^]*member-1[^]*member-2[^]*jobs: /);
 
+      const refused = spawnSync(process.execPath, [
+        ...["--import", "tsx", "scripts/keeper/cli.ts", "fleet", "status", "--redis", "redis://:secret@127.0.0.1:1"],
+      ]);
+      expect(refused.status).not.to.equal(0);
+      expect(refused.stderr.toString()).to.match(/^error: redis: no Redis at 127\.0\.0\.1:1: [^\n]*\n$/);
+
       // the price falls on, so that there is always something to absorb or to sync
       const first = await watcher();
       members.get(first!)!.kill("SIGKILL");
