@@ -302,6 +302,20 @@ describe("a fleet", function () {
     }
   });
 
+  it("does more of the same in the block that shows what came of it", async () => {
+    await fleet("a", "b");
+    for (let number = 10; number < 16; number++) {
+      // the plan is published before its taker has seen what came of the last one
+      block(number, 1);
+      if (number > 10) {
+        await sleep(100);
+        mined(1, number);
+      }
+      await until(`block ${number}'s`, () => claimsOf(1).length === number - 9, 3);
+      expect(claimsOf(1).at(-1)!.block).to.equal(number);
+    }
+  });
+
   slow("lets a job that fails rest, and gives one that a member is unable to do to another", async () => {
     await fleet("a", "b");
     block(10, 1, 2);

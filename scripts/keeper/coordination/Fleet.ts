@@ -93,6 +93,11 @@ export class Fleet implements Coordination {
       member: this.member,
       size: options.maxActions,
       onJob: options.wake,
+      onEnded: () => {
+        // the block's plan may have more of the same
+        this.published = "";
+        options.wake();
+      },
       isDeclinedByAll: (declinedBy) => this.membership.liveMembers().every(({ id }) => declinedBy.includes(id)),
       onTrouble: (reason) => log.debug({ reason }, "fleet's queue"),
     });
@@ -160,8 +165,11 @@ export class Fleet implements Coordination {
 
   /** Claims a job in Redis, or for itself where there is none. */
   async claim(job: string): Promise<boolean> {
-    if (this.held.has(job)) return false;
     const received = this.inbox.get(job);
+    if (this.held.has(job)) {
+      if (received !== undefined) received.state = "claimed"; // given to it again after a flush
+      return false;
+    }
     const claim = { member: this.member, signers: [...this.options.signers], block: this.block };
     // written before it is asked for, so that no beat in between takes it back
     this.held.set(job, claim);
@@ -173,7 +181,7 @@ export class Fleet implements Coordination {
     this.held.delete(job);
     if (received === undefined) return false;
     if (answer === "left" || answer === "gone") received.state = "waiting";
-    else received.decide("over");
+    else received.decide("dropped");
     return false;
   }
 
@@ -183,7 +191,7 @@ export class Fleet implements Coordination {
     if (isUnable) this.unableUntil = performance.now() + (ending === undefined ? FAILED_FOR : UNABLE_FOR);
     this.setIntake();
     await this.record(job, ending);
-    this.inbox.get(job)?.decide(isUnable ? "return" : "over");
+    this.inbox.get(job)?.decide(isUnable ? "return" : ending.result === "refused" ? "dropped" : "ended");
   }
 
   /** Tells the fleet that a job is over. Where that fails, a later beat tells that this member has it no more. */

@@ -1,6 +1,6 @@
 import { performance } from "node:perf_hooks";
 
-import { DelayedError, type Job, WaitingError, Worker } from "bullmq";
+import { DelayedError, type Job, QueueEvents, WaitingError, Worker } from "bullmq";
 
 import { keyOf } from "../jobs";
 import { type Assignment, type QueuedAssignment, readAssignment } from "./assignment";
@@ -19,8 +19,11 @@ const LONGEST_WAIT = 3_000;
 /** Closing waits no longer than this for a Redis that doesn't answer, ms. */
 const LONGEST_CLOSE = 1_000;
 
-/** What becomes of a job that a member has: it is over, or others may have it, at once or if they haven't declined it. */
-type Verdict = "over" | "return" | "decline";
+/**
+ * What becomes of a job that a member has: something came of it, so that there may be more of it to do at once; nothing is to be done;
+ * or others may have it, all of them or those that haven't declined it.
+ */
+type Verdict = "ended" | "dropped" | "return" | "decline";
 
 /** A job that this member has out of the queue. */
 export interface Received {
@@ -40,6 +43,8 @@ export interface InboxOptions {
   /** The most jobs to have at once. */
   size: number;
   onJob: () => void;
+  /** Called when a job of any member has ended. */
+  onEnded: () => void;
   /** Whether all that could do a job are among those that declined it. */
   isDeclinedByAll: (declinedBy: readonly string[]) => boolean;
   onTrouble: (message: string) => void;
@@ -49,6 +54,7 @@ export interface InboxOptions {
 export class Inbox {
   private readonly received = new Map<string, Received>();
   private readonly worker: Worker<unknown, string>;
+  private readonly events: QueueEvents;
   private running: Promise<void> | undefined;
 
   constructor(private readonly options: InboxOptions) {
@@ -66,6 +72,11 @@ export class Inbox {
     });
     this.worker.on("error", this.trouble);
     this.worker.on("failed", (_, error) => this.trouble(error));
+    this.events = new QueueEvents(queue, { connection: patientConnection(url), prefix });
+    this.events.on("error", this.trouble);
+    this.events.on("completed", ({ returnvalue }) => {
+      if (returnvalue === ("ended" satisfies Verdict)) options.onEnded();
+    });
   }
 
   open(): void {
@@ -99,12 +110,12 @@ export class Inbox {
   /** Gives up all jobs but those that are claimed, whose transactions may be under way, and ends. */
   async close(): Promise<void> {
     const closing = this.worker.close();
-    for (const [, received] of this.received) received.decide(received.state === "claimed" ? "over" : "return");
+    for (const [, received] of this.received) received.decide(received.state === "claimed" ? "dropped" : "return");
     let timer: NodeJS.Timeout | undefined;
     const tooLong = new Promise<void>((resolve) => (timer = setTimeout(resolve, LONGEST_CLOSE)));
     await Promise.race([closing.then(() => this.running).catch(() => undefined), tooLong]);
     clearTimeout(timer);
-    await this.worker.disconnect().catch(() => undefined);
+    await Promise.allSettled([this.worker.disconnect(), this.events.disconnect()]);
   }
 
   private readonly trouble = (error: unknown): void => {
@@ -120,7 +131,7 @@ export class Inbox {
     }
     const job = keyOf(assignment.decision);
     // this member's own lock on it lapsed; it is at it still
-    this.received.get(job)?.decide("over");
+    this.received.get(job)?.decide("dropped");
     const verdict = await new Promise<Verdict>((decide) => {
       this.received.set(job, { assignment, state: "new", since: performance.now(), decide });
       onJob();
@@ -132,7 +143,7 @@ export class Inbox {
       throw new WaitingError();
     }
     const declinedBy = [...new Set([...assignment.declinedBy, member])];
-    if (verdict === "over" || isDeclinedByAll(declinedBy)) return verdict;
+    if (verdict !== "decline" || isDeclinedByAll(declinedBy)) return verdict;
     await queued.updateData({ ...(queued.data as QueuedAssignment), declinedBy });
     await queued.moveToDelayed(Date.now() + DECLINED_FOR, lock);
     throw new DelayedError();
