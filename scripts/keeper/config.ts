@@ -12,6 +12,7 @@ const address = z
   .transform((text) => getAddress(text));
 const whole = z.coerce.number("is not a number").int("must be a whole number").nonnegative("must not be negative");
 const positive = whole.positive("must be above 0");
+const name = z.string().regex(/^[\w.-]{1,100}$/, "must be of letters, digits, dots, dashes and underscores");
 const amount = z
   .union([z.string(), z.number()])
   .refine((text) => /^\d+$/.test(String(text)), "is not a whole number of smallest units")
@@ -51,6 +52,15 @@ const settingsSchema = z
     keystorePasswordFile: z.string().min(1).optional(),
     signerUrl: z.url("is not a URL").optional(),
     signerAddresses: z.array(address).default([]),
+    redis: z
+      .string()
+      .refine(
+        (text) => URL.canParse(text) && /^rediss?:\/\/./.test(text),
+        "is not the address of a Redis, such as redis://127.0.0.1:6379",
+      )
+      .optional(),
+    fleet: name.default("default"),
+    member: name.optional(),
   })
   .refine((settings) => (settings.nativeMarket === undefined) !== (settings.weiPriceE36 === undefined), {
     path: ["nativeMarket"],
@@ -96,6 +106,9 @@ const EXAMPLES: Readonly<Record<keyof Settings, unknown>> = {
   keystore: ["keystore.json"],
   keystorePasswordFile: "keystore.password",
   signerUrl: "http://127.0.0.1:9000",
+  redis: "redis://127.0.0.1:6379",
+  fleet: "default",
+  member: "first",
   signerAddresses: ["0x70997970C51812dc3A010C7d01b50e0d17dc79C8"],
 };
 

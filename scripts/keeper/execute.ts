@@ -32,6 +32,8 @@ export interface ExecutorDeps {
 
 /** The most blocks for which a job that keeps failing is left alone. */
 const LONGEST_REST = 32;
+/** Refusals that are this keeper's own trouble: another may well be able to do the job. */
+const UNABLE = /^(no-funds|budget)$|insufficient (funds|balance)/i;
 
 /** Carries plans out: claims what is to be done, sends it, and learns what became of it. */
 export class Executor {
@@ -78,7 +80,7 @@ export class Executor {
       if (job === undefined) continue;
       // what a reorganisation took out of the chain is under way again
       if (result === "unmined") await coordination.claim(job.key);
-      else await coordination.release(job.key);
+      else await coordination.release(job.key, { result, block: block.number });
       if (result === "reverted") this.rest(job, block);
     }
   }
@@ -115,7 +117,7 @@ export class Executor {
   private async giveUp(job: Job, reason: string, decision: Decision | undefined, block: Block): Promise<void> {
     const { coordination, explainer, metrics, log } = this.deps;
     if (reason !== "pending") {
-      await coordination.release(job.key);
+      await coordination.release(job.key, { result: UNABLE.test(reason) ? "unable" : "refused", block: block.number });
       this.rest(job, block);
     }
     if (decision !== undefined) explainer.explainDecision(decision, reason);

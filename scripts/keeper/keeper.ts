@@ -71,6 +71,8 @@ export class Keeper {
   private readonly auditor: Auditor;
   private isOpen = false;
   private block: Block | undefined;
+  /** The last block's, unless it was not to be carried out. */
+  private plan: Plan | undefined;
 
   constructor(private readonly deps: KeeperDeps) {
     const { rpc, config, signer, moreSigners = [], store, metrics, coordination, log } = deps;
@@ -108,6 +110,26 @@ export class Keeper {
     this.measure(block);
     stopTimer();
     return actions;
+  }
+
+  /**
+   * Does what of the last plan has become this keeper's to do since, as long as `block` is the one that it is for: for
+   * keepers that share their work.
+   * @returns What was sent.
+   * @throws SpillwayError `RPC_UNREACHABLE`, `RPC_ERROR`.
+   */
+  async resume(block: Block): Promise<Action[]> {
+    return this.plan?.block.hash === block.hash ? this.share(this.plan) : [];
+  }
+
+  /** Positions in the book. */
+  get bookSize(): number {
+    return this.follower.book.size;
+  }
+
+  /** Transactions sent and not mined. */
+  get pendingCount(): number {
+    return this.sender.pendingCount;
   }
 
   /** Writes a checkpoint to go on from after a restart. */
@@ -187,10 +209,22 @@ export class Keeper {
 
   private async carryOut(plan: Plan, observeOnly: boolean): Promise<Action[]> {
     const idle = observeOnly ? "node-lags" : this.deps.config.dryRun ? "dry-run" : undefined;
-    if (idle === undefined) return this.executor.execute(plan);
+    this.plan = idle === undefined ? plan : undefined;
+    if (idle === undefined) return this.share(plan);
     this.executor.stayIdle(plan, idle);
     if (idle === "dry-run") await this.dryRun.show(plan);
     return [];
+  }
+
+  /** Publishes a plan, and executes what of it is this keeper's part. */
+  private async share(plan: Plan): Promise<Action[]> {
+    const { coordination } = this.deps;
+    await coordination.publish(plan);
+    const mine = await coordination.take(plan);
+    for (const decision of plan.decisions) {
+      if (!mine.decisions.includes(decision)) this.explainer.explainDecision(decision, "fleet");
+    }
+    return this.executor.execute(mine);
   }
 
   private async audit(block: Block): Promise<void> {

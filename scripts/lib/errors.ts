@@ -12,6 +12,8 @@ export type ErrorCode =
   | "SIGNER_UNREACHABLE"
   | "WRONG_SIGNATURE"
   | "BAD_STORE"
+  | "REDIS_DENIED"
+  | "FLEET_MISMATCH"
   | "WRONG_CHAIN"
   | "MISSING_CONTRACT"
   | "PORT_IN_USE"

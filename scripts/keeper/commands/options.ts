@@ -39,7 +39,10 @@ export function withSettings(command: Command): Command {
     .option("--keystore <file>", "encrypted keystore to sign with; again for each", collect)
     .option("--keystore-password-file <file>", "its password, in a file of mode 600 (or KEEPER_KEYSTORE_PASSWORD)")
     .option("--signer-url <url>", "external signer that speaks web3signer's API")
-    .option("--signer-addresses <address...>", "which of its accounts to use");
+    .option("--signer-addresses <address...>", "which of its accounts to use")
+    .option("--redis <url>", "share the work with the other keepers of the fleet that meets at this Redis")
+    .option("--fleet <name>", "the fleet's name (default: default)")
+    .option("--member <name>", "what this keeper is called in it (default: after its host)");
 }
 
 /** The settings, of the options that {@link withSettings} added. @throws SpillwayError `BAD_CONFIG`. */

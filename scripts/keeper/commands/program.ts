@@ -1,6 +1,7 @@
 import { Command } from "commander";
 
 import { checkCommand } from "./check";
+import { fleetCommand } from "./fleet";
 import { initCommand } from "./init";
 import { postmortemCommand } from "./postmortem";
 import { runCommand } from "./run";
@@ -15,7 +16,7 @@ export function buildProgram(): Command {
     )
     .exitOverride()
     .configureOutput({ outputError });
-  for (const command of [runCommand(), initCommand(), checkCommand(), postmortemCommand()]) {
+  for (const command of [runCommand(), initCommand(), checkCommand(), postmortemCommand(), fleetCommand()]) {
     // what is inherited only by `command(name)`: throw, so that all exit codes are given in one place
     command.exitOverride().configureOutput({ outputError });
     program.addCommand(command, { isDefault: command.name() === "run" });

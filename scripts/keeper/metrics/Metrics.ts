@@ -36,6 +36,9 @@ export class Metrics {
   readonly corrections = this.counter("keeper_book_corrections_total", "Times the book was found wrong and read anew");
   readonly failovers = this.counter("keeper_rpc_failovers_total", "Times a node was left for the next");
   readonly errors = this.counter("keeper_errors_total", "Blocks that could not be dealt with", ["code"]);
+  readonly fleetMembers = this.gauge("keeper_fleet_members", "Members of the fleet that can act, as last heard of");
+  readonly fleetWatcher = this.gauge("keeper_fleet_watcher", "1 while this keeper is the fleet's watcher");
+  readonly fleetAlone = this.gauge("keeper_fleet_alone", "1 while this keeper can't reach its fleet and acts alone");
   readonly blockSeconds = new Histogram({
     name: "keeper_block_seconds",
     help: "Time to deal with a block",
