@@ -1,13 +1,12 @@
 import type { Server } from "node:http";
-import { setTimeout as sleep } from "node:timers/promises";
 
 import { Wallet } from "ethers";
 import type { Logger } from "pino";
 
 import { SpillwayError } from "../lib";
-import { readBlock } from "./chain/block";
-import { FailoverRpc } from "./chain/FailoverRpc";
-import { HttpRpc } from "./chain/HttpRpc";
+import { watchHeads } from "./chain/heads";
+import { NodePool } from "./chain/NodePool";
+import type { Head } from "./chain/Tip";
 import type { Settings } from "./config";
 import { InProcessCoordination } from "./coordination/Coordination";
 import { Keeper } from "./keeper";
@@ -16,8 +15,10 @@ import { serveMetrics } from "./metrics/server";
 import { connect } from "./startup";
 import { Store } from "./store/Store";
 
-/** Without a block dealt with for this long, `/health` answers 503. */
+/** Without a block dealt with for this long, `/health` answers 503 … */
 const UNHEALTHY_AFTER_MS = 120_000;
+/** … and without a head to act on for this long, which a node's hiccup doesn't take. */
+const HEADLESS_AFTER_MS = 10_000;
 
 /**
  * Runs the keeper until `signal`. Whatever a node does wrong after the start is logged, counted and tried again.
@@ -26,10 +27,17 @@ const UNHEALTHY_AFTER_MS = 120_000;
  */
 export async function run(settings: Settings, privateKey: string, log: Logger, signal: AbortSignal): Promise<void> {
   const metrics = new Metrics();
-  const nodes = settings.rpc.map((url) => new HttpRpc(url, settings.rpcTimeout));
-  const rpc = new FailoverRpc(nodes, (reason) => {
-    metrics.failovers.inc();
-    log.warn({ reason }, "going on to the next node");
+  const rpc = new NodePool(settings.rpc, {
+    chainId: settings.chainId,
+    timeoutMs: settings.rpcTimeout,
+    maxLag: settings.maxLag,
+    onRole: (node, before) => {
+      if (before === "primary") metrics.failovers.inc();
+      log[node.trouble === "" ? "info" : "warn"](
+        { node: node.host, before, now: node.role, why: node.trouble },
+        "node",
+      );
+    },
   });
   const wallet = new Wallet(privateKey);
   const config = await connect(settings, rpc, wallet);
@@ -38,37 +46,36 @@ export async function run(settings: Settings, privateKey: string, log: Logger, s
   const keeper = new Keeper({ rpc, signer: wallet, config, store, metrics, coordination, log });
 
   let lastGoodMs = Date.now();
+  let lastHeadMs = Date.now();
   let server: Server | undefined;
   try {
-    const isHealthy = (): boolean => Date.now() - lastGoodMs < UNHEALTHY_AFTER_MS;
+    const isHealthy = (): boolean =>
+      Date.now() - lastGoodMs < UNHEALTHY_AFTER_MS && Date.now() - lastHeadMs < HEADLESS_AFTER_MS;
     if (settings.metricsPort > 0) server = await serveMetrics(metrics, settings.metricsPort, isHealthy);
     log.info({ signer: wallet.address, chainId: settings.chainId, dryRun: settings.dryRun }, "keeper runs");
 
     let lastHash: string | undefined;
-    while (!signal.aborted) {
+    let lastStatus: Head["status"] = "ok";
+    for await (const { block, status, why } of watchHeads(rpc, settings.pollInterval, signal)) {
+      metrics.setNodes(rpc.nodes(), status);
+      if (status !== lastStatus) log[status === "ok" ? "info" : "warn"]({ status, why, block: block?.number }, "head");
+      lastStatus = status;
+      if (status === "ok") lastHeadMs = Date.now();
+      if (block === undefined || status === "behind") continue; // nothing can be read as of the last block
       try {
-        const block = await readBlock(rpc, "latest");
-        const lag = Math.floor(Date.now() / 1000) - Number(block.timestamp);
-        const lags = settings.maxLag > 0 && lag > settings.maxLag;
-        if (lags) rpc.leave(`its latest block, ${block.number}, is ${lag} s old`);
-        if (block.hash !== lastHash) await keeper.onBlock(block, { observeOnly: lags });
+        if (block.hash !== lastHash) await keeper.onBlock(block, { observeOnly: status === "stale" });
         lastHash = block.hash;
-        if (!lags) lastGoodMs = Date.now();
+        if (status === "ok") lastGoodMs = Date.now();
       } catch (error) {
         if (!(error instanceof SpillwayError) || !error.code.startsWith("RPC_")) throw error;
         metrics.errors.inc({ code: error.code });
         log.error({ code: error.code, message: error.message }, "a block could not be dealt with");
       }
-      await sleep(settings.pollInterval, undefined, { signal }).catch(ignoreAbort);
     }
     keeper.save();
   } finally {
     server?.close();
-    for (const node of nodes) node.close();
+    rpc.close();
     store.close();
   }
-}
-
-function ignoreAbort(error: unknown): void {
-  if (!(error instanceof Error) || error.name !== "AbortError") throw error;
 }

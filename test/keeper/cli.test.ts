@@ -5,14 +5,11 @@ import { join } from "node:path";
 
 import { expect } from "chai";
 
-import { HttpRpc } from "../../scripts/keeper/chain/HttpRpc";
-import { FailoverRpc } from "../../scripts/keeper/chain/FailoverRpc";
 import { parseSettings, readPrivateKey, readSettingsFile } from "../../scripts/keeper/config";
 import { Metrics } from "../../scripts/keeper/metrics/Metrics";
 import { serveMetrics } from "../../scripts/keeper/metrics/server";
 import type { SpillwayError } from "../../scripts/lib";
 import { type Anvil, startAnvil } from "../../scripts/replay/chain/anvil";
-import { serve } from "./world";
 
 const SOME = "0x5FbDB2315678afecb367f032d93F642f64180aa3";
 const KEY = `0x${"1".repeat(64)}`;
@@ -146,22 +143,6 @@ describe("keeper's command line", () => {
     const { code, err } = await keeper([...args, "--chain-id", "1"]);
     expect(err.trim()).to.equal(`error: vault: ${SOME} is not a vault with an auction house.`);
     expect(code).to.equal(2);
-  });
-});
-
-describe("FailoverRpc", () => {
-  it("goes on to a node that answers, stays there, and throws when none does", async () => {
-    const node = await serve({ batch: async (calls) => calls.map(() => ({ ok: true, result: "0x1" })) });
-    const dead = new HttpRpc("http://127.0.0.1:1", 500);
-    const reasons: string[] = [];
-    const rpc = new FailoverRpc([dead, new HttpRpc(node.url, 500)], (reason) => reasons.push(reason));
-    const ask = () => rpc.batch([{ method: "eth_chainId", params: [] }]);
-    expect(await ask()).to.deep.equal([{ ok: true, result: "0x1" }]);
-    expect(await ask()).to.deep.equal([{ ok: true, result: "0x1" }]);
-    expect(reasons.length).to.equal(1);
-    await node.close();
-    const error: unknown = await ask().catch((thrown: unknown) => thrown);
-    expect(error).to.include({ code: "RPC_UNREACHABLE" });
   });
 });
 
