@@ -31,6 +31,8 @@ export interface Judged {
 export interface NodeOptions {
   chainId: number;
   timeoutMs: number;
+  /** Seconds since 1970, by the machine's clock. */
+  clock: () => number;
   /** Told of a head that the node pushed. */
   onHead: () => void;
 }
@@ -219,7 +221,7 @@ export class Node {
       throw error;
     }
     if (block.hash === this.head?.block.hash) return true;
-    const delay = this.head === undefined ? undefined : Date.now() / 1000 - Number(block.timestamp);
+    const delay = this.head === undefined ? undefined : this.options.clock() - Number(block.timestamp);
     this.head = { block, seenMs: performance.now(), delay };
     for (const number of this.hashes.keys()) if (number > block.number) this.hashes.delete(number);
     this.hashes.set(block.number, block.hash);

@@ -49,7 +49,7 @@ const MOST_HEDGE_MS = 1_000;
 /** That wait, before enough is known of a node. */
 const FIRST_HEDGE_MS = 250;
 const HEDGE_SAMPLES = 16;
-/** A node must do better than the first choice by this much to take its place. */
+/** A node must do this many times as well as the first choice, at first the settings', to take its place. */
 const STICKINESS = 1.5;
 
 /**
@@ -74,12 +74,13 @@ export class NodePool implements Rpc {
       this.hasNews = true;
       this.wake?.();
     };
-    this.pool = urls.map((url) => new Node(url, { ...options, onHead }));
+    const clock = options.clock ?? (() => Date.now() / 1000);
+    this.pool = urls.map((url) => new Node(url, { ...options, onHead, clock }));
     this.tip = new Tip({
       nodes: urls.length,
       maxLag: options.maxLag,
       nowMs: () => performance.now(),
-      clock: options.clock ?? (() => Date.now() / 1000),
+      clock,
     });
   }
 
@@ -179,10 +180,11 @@ export class NodePool implements Rpc {
   /** Those to ask first come first. */
   private ranked(methods: ReadonlySet<string> = new Set()): Node[] {
     const refuses = (node: Node): boolean => [...methods].some((method) => node.refuses(method));
-    const block = this.tip.block;
+    const { block } = this.tip;
+    const choice = this.primary ?? this.pool[0];
     const rank = (node: Node): number => {
       const hasHead = block === undefined || (node.head?.block.number ?? -1) >= block.number;
-      const score = node.health.score * (node === this.primary ? STICKINESS : 1);
+      const score = node.health.score * (node === choice ? STICKINESS : 1);
       return (node.isHealthy ? 4_000 : 0) + (refuses(node) ? 0 : 2_000) + (hasHead ? 1_000 : 0) + score;
     };
     const ranks = new Map(this.pool.map((node) => [node, rank(node)]));
@@ -194,7 +196,6 @@ export class NodePool implements Rpc {
     const first = this.primary;
     const isAny = this.pool.some((node) => node.isHealthy);
     const due = this.pool.filter((node) => !isAny || node.isDue(node === first ? 0 : STANDBY_MS));
-    if (due.length === 0) return;
     const polls = due.map((node) => node.poll());
     if (first?.isHealthy === true) {
       const own = due.includes(first) ? first.poll() : Promise.resolve(true); // it pushes its heads

@@ -11,7 +11,7 @@ export interface Askable {
   hedgeMs: number | undefined;
 }
 
-type Tried = { asked: readonly number[] } & ({ judged: Judged[] } | { error: unknown });
+type Tried = { node: Askable; asked: readonly number[] } & ({ judged: Judged[] } | { error: unknown });
 
 /**
  * Asks one node after the other until every request has an answer. What one node answered isn't asked for again; what it
@@ -23,23 +23,20 @@ export async function askInTurn(requests: readonly RpcRequest[], nodes: readonly
   const answers = new Map<number, RpcReply>();
   const errors = new Map<number, RpcReply>();
   const failures: SpillwayError[] = [];
-  const running = new Set<Promise<Tried>>();
+  const running = new Map<Askable, Promise<Tried>>();
   let next = 0;
 
   for (;;) {
     const node = nodes[next];
     if (node !== undefined) {
       next++;
-      const tried = tryAt(node, requests, unanswered(requests, answers)).then((result) => {
-        running.delete(tried);
-        return result;
-      });
-      running.add(tried);
+      running.set(node, tryAt(node, requests, unanswered(requests, answers)));
     }
     if (running.size === 0) break;
 
-    const tried = await firstOf(running, next < nodes.length ? nodes[next - 1]?.hedgeMs : undefined);
+    const tried = await firstOf(running.values(), next < nodes.length ? nodes[next - 1]?.hedgeMs : undefined);
     if (tried === undefined) continue; // slow
+    running.delete(tried.node);
     if ("error" in tried) {
       if (!(tried.error instanceof SpillwayError)) throw tried.error;
       failures.push(tried.error);
@@ -72,9 +69,9 @@ export function noAnswer(failures: readonly SpillwayError[]): SpillwayError {
 
 async function tryAt(node: Askable, requests: readonly RpcRequest[], asked: readonly number[]): Promise<Tried> {
   try {
-    return { asked, judged: await node.ask(asked.flatMap((i) => requests[i] ?? [])) };
+    return { node, asked, judged: await node.ask(asked.flatMap((i) => requests[i] ?? [])) };
   } catch (error) {
-    return { asked, error };
+    return { node, asked, error };
   }
 }
 
