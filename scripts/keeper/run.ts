@@ -17,7 +17,7 @@ import { Store } from "./store/Store";
 
 /** Without a block dealt with for this long, `/health` answers 503 … */
 const UNHEALTHY_AFTER_MS = 120_000;
-/** … and without a head to act on for this long, which a node's hiccup doesn't take. */
+/** … and when there is no head to act on for this long, which is more than a node's hiccup takes. */
 const HEADLESS_AFTER_MS = 10_000;
 
 /**
@@ -32,25 +32,24 @@ export async function run(settings: Settings, privateKey: string, log: Logger, s
     timeoutMs: settings.rpcTimeout,
     maxLag: settings.maxLag,
     onRole: (node, before) => {
-      if (before === "primary") metrics.failovers.inc();
-      log[node.trouble === "" ? "info" : "warn"](
-        { node: node.host, before, now: node.role, why: node.trouble },
-        "node",
-      );
+      if (before === "primary" && node.role !== "standby") metrics.failovers.inc();
+      const level = node.trouble !== "" ? "warn" : node.role === "behind" || before === "unknown" ? "info" : "debug";
+      log[level]({ node: node.host, before, now: node.role, why: node.trouble }, "node");
     },
   });
   const wallet = new Wallet(privateKey);
-  const config = await connect(settings, rpc, wallet);
-  const store = new Store(settings.store, `${settings.chainId}:${settings.vault}:${wallet.address}`);
-  const coordination = new InProcessCoordination();
-  const keeper = new Keeper({ rpc, signer: wallet, config, store, metrics, coordination, log });
-
-  let lastGoodMs = Date.now();
-  let lastHeadMs = Date.now();
+  let store: Store | undefined;
   let server: Server | undefined;
   try {
+    const config = await connect(settings, rpc, wallet);
+    store = new Store(settings.store, `${settings.chainId}:${settings.vault}:${wallet.address}`);
+    const coordination = new InProcessCoordination();
+    const keeper = new Keeper({ rpc, signer: wallet, config, store, metrics, coordination, log });
+
+    let lastGoodMs = Date.now();
+    let headlessMs: number | undefined; // since when
     const isHealthy = (): boolean =>
-      Date.now() - lastGoodMs < UNHEALTHY_AFTER_MS && Date.now() - lastHeadMs < HEADLESS_AFTER_MS;
+      Date.now() - lastGoodMs < UNHEALTHY_AFTER_MS && Date.now() - (headlessMs ?? Infinity) < HEADLESS_AFTER_MS;
     if (settings.metricsPort > 0) server = await serveMetrics(metrics, settings.metricsPort, isHealthy);
     log.info({ signer: wallet.address, chainId: settings.chainId, dryRun: settings.dryRun }, "keeper runs");
 
@@ -60,7 +59,7 @@ export async function run(settings: Settings, privateKey: string, log: Logger, s
       metrics.setNodes(rpc.nodes(), status);
       if (status !== lastStatus) log[status === "ok" ? "info" : "warn"]({ status, why, block: block?.number }, "head");
       lastStatus = status;
-      if (status === "ok") lastHeadMs = Date.now();
+      headlessMs = status === "ok" ? undefined : (headlessMs ?? Date.now());
       if (block === undefined || status === "behind") continue; // nothing can be read as of the last block
       try {
         if (block.hash !== lastHash) await keeper.onBlock(block, { observeOnly: status === "stale" });
@@ -76,6 +75,6 @@ export async function run(settings: Settings, privateKey: string, log: Logger, s
   } finally {
     server?.close();
     rpc.close();
-    store.close();
+    store?.close();
   }
 }

@@ -272,7 +272,7 @@ describe("NodePool", () => {
       expect(await look(pool)).to.deep.equal(["ok", 10]);
       first.breakdown = 500;
       expect(await errorOf(pool.batch([CALL]))).to.include({ code: "RPC_UNREACHABLE" });
-      expect((await pool.batch([SEND]).catch((error: unknown) => error))).to.be.instanceOf(Error);
+      expect(await pool.batch([SEND]).catch((error: unknown) => error)).to.be.instanceOf(Error);
       expect(second.asked).not.to.include.members(["eth_call"]);
       expect(second.transactions).to.deep.equal([]);
       expect(pool.nodes()[1]).to.include({ chainId: 2, score: 0 });
@@ -303,8 +303,25 @@ describe("NodePool", () => {
       await pool.head();
       for (let i = 0; i < 3; i++) second.extend();
       await until(async () => (await look(pool))[1] === 13, 2_000);
-      expect(roles(pool)).to.deep.equal(["behind", "primary"]);
+      expect(roles(pool)).to.deep.equal(["standby", "primary"]);
       expect(await answerer(pool)).to.equal(second.port);
+      await until(async () => {
+        await pool.head();
+        return roles(pool)[0] === "behind";
+      });
+    });
+
+    it("does not change nodes where the other one is quicker by a moment only", async () => {
+      const pool = open([first.http, second.http]);
+      await pool.head();
+      for (let i = 0; i < 3; i++) {
+        await sleep(1_000); // the second one is looked at again
+        second.extend();
+        const looks = pool.head();
+        first.extend();
+        expect((await looks).block?.number).to.equal(11 + i);
+        expect(roles(pool)).to.deep.equal(["primary", "standby"]);
+      }
     });
 
     it("does not go back with the node that had it: those left are behind until they have it", async () => {
@@ -517,7 +534,11 @@ describe("NodePool", () => {
       await mine(); // the socket tells of it long before the next look
       expect((await next).value).to.include({ status: "ok" });
       stop.abort();
-      expect(roles(pool)).to.deep.equal(["primary", "standby", "behind"]);
+      await until(async () => {
+        await pool.head();
+        return roles(pool)[2] === "behind";
+      });
+      expect(roles(pool).sort()).to.deep.equal(["behind", "primary", "standby"]);
     });
 
     it("says that it is behind when the block of a request is not there yet", async () => {

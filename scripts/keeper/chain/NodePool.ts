@@ -41,6 +41,8 @@ export interface NodeStatus {
 
 /** A node that isn't the first choice is looked at this often. */
 const STANDBY_MS = 1_000;
+/** A node that lacks a head of this long ago is behind. */
+const BEHIND_MS = 3_000;
 /** How long a look waits for the other nodes after the first has answered. */
 const LOOK_GRACE_MS = 100;
 /** Bounds of how long a read waits before it is asked for at a second node as well. */
@@ -62,6 +64,8 @@ export class NodePool implements Rpc {
   private readonly tip: Tip;
   private readonly roles = new Map<Node, NodeRole>();
   private primary: Node | undefined;
+  /** The last heads, from the one of `BEHIND_MS` ago on. */
+  private readonly trail: { number: number; ms: number }[] = [];
   /** Whether a head was pushed since the last look. */
   private hasNews = false;
   private wake: (() => void) | undefined;
@@ -106,6 +110,7 @@ export class NodePool implements Rpc {
   async head(): Promise<Head> {
     this.hasNews = false;
     await this.look();
+    await this.lookAgain();
     const head = this.tip.judge(
       this.ranked()
         .filter((node) => node.isHealthy)
@@ -183,7 +188,7 @@ export class NodePool implements Rpc {
     const { block } = this.tip;
     const choice = this.primary ?? this.pool[0];
     const rank = (node: Node): number => {
-      const hasHead = block === undefined || (node.head?.block.number ?? -1) >= block.number;
+      const hasHead = block === undefined || heightAt(node) >= block.number;
       const score = node.health.score * (node === choice ? STICKINESS : 1);
       return (node.isHealthy ? 4_000 : 0) + (refuses(node) ? 0 : 2_000) + (hasHead ? 1_000 : 0) + score;
     };
@@ -206,27 +211,48 @@ export class NodePool implements Rpc {
     await within(Promise.all(polls), LOOK_GRACE_MS);
   }
 
+  /** Gives the first choice a second chance where another node was quicker, which is no reason yet to leave it. */
+  private async lookAgain(): Promise<void> {
+    const newest = Math.max(...this.pool.map((node) => (node.isHealthy ? heightAt(node) : -1)));
+    const { primary } = this;
+    if (primary?.isHealthy === true && heightAt(primary) < newest) await within(primary.poll(), hedgeMs(primary));
+  }
+
   private assignRoles(): void {
     const { block } = this.tip;
     const fit = this.ranked().filter((node) => node.isHealthy);
     const number = block?.number ?? 0;
-    this.primary = fit.find((node) => (node.head?.block.number ?? -1) >= number);
+    this.primary = fit.find((node) => heightAt(node) >= number);
+    const due = this.dueHeight(number);
     for (const [i, node] of this.pool.entries()) {
       const before = this.roles.get(node) ?? "unknown";
-      const role = this.roleOf(node, number);
+      const role = this.roleOf(node, due);
       this.roles.set(node, role);
       const status = this.nodes()[i];
       if (role !== before && status !== undefined) this.options.onRole?.(status, before);
     }
   }
 
-  private roleOf(node: Node, head: number): NodeRole {
+  /** The lowest head since `BEHIND_MS` ago: what every node should have by now. */
+  private dueHeight(head: number): number {
+    const now = performance.now();
+    this.trail.push({ number: head, ms: now });
+    const first = this.trail.findLastIndex(({ ms }) => now - ms >= BEHIND_MS);
+    this.trail.splice(0, Math.max(0, first));
+    return Math.min(...this.trail.map(({ number }) => number));
+  }
+
+  private roleOf(node: Node, due: number): NodeRole {
     if (node.isOnWrongChain) return "wrong-chain";
     if (!node.isHealthy) return node.trouble === undefined ? "unknown" : "down";
     if (node === this.primary) return "primary";
-    // one block is what a look may be late by
-    return (node.head?.block.number ?? -1) >= head - 1 ? "standby" : "behind";
+    return heightAt(node) >= due ? "standby" : "behind";
   }
+}
+
+/** Number of a node's head; -1 before that is known. */
+function heightAt(node: Node): number {
+  return node.head?.block.number ?? -1;
 }
 
 function isTransaction({ method }: RpcRequest): boolean {
