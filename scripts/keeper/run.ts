@@ -32,7 +32,7 @@ export async function run(settings: Settings, privateKey: string, log: Logger, s
     timeoutMs: settings.rpcTimeout,
     maxLag: settings.maxLag,
     onRole: (node, before) => {
-      if (before === "primary" && node.role !== "standby") metrics.failovers.inc();
+      if (before === "primary") metrics.failovers.inc();
       const level = node.trouble !== "" ? "warn" : node.role === "behind" || before === "unknown" ? "info" : "debug";
       log[level]({ node: node.host, before, now: node.role, why: node.trouble }, "node");
     },

@@ -54,6 +54,7 @@ describe("settings", () => {
     ["vault", { vault: "0x12" }, "vault: is not an address"],
     ["rpc", { rpc: [] }, "rpc: is missing"],
     ["rpc", { rpc: ["not a url"] }, "rpc.0: is not a URL"],
+    ["rpc", { rpc: ["ftp://127.0.0.1"] }, "rpc.0: is not a URL of http(s):// or ws(s)://"],
     ["chainId", { chainId: "main" }, "chainId: is not a number"],
     ["minProfit", { minProfit: "-1" }, "minProfit: is not a whole number"],
     ["maxFeePerGas", { maxFeePerGas: "1.5" }, "maxFeePerGas: is not a whole number"],
@@ -125,6 +126,8 @@ describe("keeper's command line", () => {
         /^error: vault: there is no contract at 0x5FbDB2315678afecb367f032d93F642f64180aa3 on chain 1\.$/,
         [...args, "--chain-id", "1"],
       ],
+      // an open socket does not keep it from ending
+      [/^error: vault: there is no contract/, [...args.with(1, anvil.url.replace("http", "ws")), "--chain-id", "1"]],
       [
         /^error: No answer from the node at 127\.0\.0\.1:1/,
         [...args.with(1, "http://127.0.0.1:1/secret"), "--chain-id", "1"],
