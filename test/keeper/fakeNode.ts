@@ -30,6 +30,8 @@ export class FakeNode {
   chainId = 1;
   /** Answers in place of the usual ones, by method. */
   readonly faults = new Map<string, Answer>();
+  /** As `faults`, for the next time only. */
+  readonly slips = new Map<string, Answer>();
   /** What the server answers whatever it is asked: a text, or an HTTP status. */
   breakdown: string | number | undefined;
   delayMs = 0;
@@ -110,7 +112,9 @@ export class FakeNode {
     const asked = JSON.parse(text) as Request | Request[];
     const answers = [asked].flat().map(({ id, method, params }) => {
       this.asked.push(method);
-      return { jsonrpc: "2.0", id, ...(this.faults.get(method) ?? { result: this.usual(method, params) }) };
+      const slip = this.slips.get(method);
+      this.slips.delete(method);
+      return { jsonrpc: "2.0", id, ...(slip ?? this.faults.get(method) ?? { result: this.usual(method, params) }) };
     });
     if (this.breakdown !== undefined) return String(this.breakdown);
     return JSON.stringify(Array.isArray(asked) ? answers : answers[0]);

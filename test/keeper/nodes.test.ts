@@ -315,11 +315,11 @@ describe("NodePool", () => {
       const pool = open([first.http, second.http]);
       await pool.head();
       for (let i = 0; i < 3; i++) {
-        await sleep(1_000); // the second one is looked at again
-        second.extend();
-        const looks = pool.head();
-        first.extend();
-        expect((await looks).block?.number).to.equal(11 + i);
+        for (const node of [first, second]) node.extend();
+        await until(async () => {
+          first.slips.set("eth_getBlockByNumber", { result: block(10 + i) }); // it has the new block a moment later
+          return (await look(pool))[1] === 11 + i;
+        });
         expect(roles(pool)).to.deep.equal(["primary", "standby"]);
       }
     });
@@ -438,6 +438,16 @@ describe("NodePool", () => {
       expect(heads).to.deep.equal([10, 11, 12, 13]);
       expect(performance.now() - start).to.be.lessThan(2_000);
       expect(first.asked.filter((method) => method === "eth_subscribe").length).to.equal(1);
+    });
+
+    it("tells of a head that came while nobody waited", async () => {
+      const pool = open([first.ws]);
+      await pool.head();
+      first.extend();
+      await until(() => pool.nodes()[0]?.head === 11);
+      const start = performance.now();
+      await pool.newHead(10_000, new AbortController().signal);
+      expect(performance.now() - start).to.be.lessThan(1_000);
     });
 
     it("is polled when it is silent", async () => {
