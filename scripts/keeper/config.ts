@@ -21,7 +21,9 @@ const amount = z
 /** Everything that can be set; docs/keeper.md has the table. Amounts in smallest units, fees in wei. */
 const settingsSchema = z
   .strictObject({
-    rpc: z.array(z.url("is not a URL")).min(1, "is missing; give at least one node"),
+    rpc: z
+      .array(z.url({ protocol: /^(https?|wss?)$/, error: "is not a URL of http(s):// or ws(s)://" }))
+      .min(1, "is missing; give at least one node"),
     chainId: positive,
     vault: address,
     flashLiquidator: address,

@@ -1,12 +1,13 @@
 import type { Server } from "node:http";
+
 import type { Logger } from "pino";
 
 import { SpillwayError } from "../lib";
 import { Bell } from "./Bell";
-import { readBlock } from "./chain/block";
-import { FailoverRpc } from "./chain/FailoverRpc";
-import { HttpRpc } from "./chain/HttpRpc";
+import { watchHeads } from "./chain/heads";
+import { NodePool } from "./chain/NodePool";
 import { type Rpc, unwrapHex } from "./chain/rpc";
+import type { Head } from "./chain/Tip";
 import type { Settings } from "./config";
 import { InProcessCoordination } from "./coordination/Coordination";
 import { Fleet } from "./coordination/Fleet";
@@ -19,8 +20,10 @@ import { openRelays } from "./sender/settings";
 import { connect } from "./startup";
 import { Store } from "./store/Store";
 
-/** Without a block dealt with for this long, `/health` answers 503. */
+/** Without a block dealt with for this long, `/health` answers 503 … */
 const UNHEALTHY_AFTER_MS = 120_000;
+/** … and when there is no head to act on for this long, which is more than a node's hiccup takes. */
+const HEADLESS_AFTER_MS = 10_000;
 /** A member of a fleet leaves the work to others when it has not seen the chain for so long, or for so many polls. */
 const UNFIT_AFTER = { ms: 5_000, polls: 3 };
 
@@ -36,64 +39,62 @@ export async function run(
   log: Logger,
   signal: AbortSignal,
 ): Promise<void> {
-  const metrics = new Metrics();
-  const nodes = settings.rpc.map((url) => new HttpRpc(url, settings.rpcTimeout));
-  const rpc = new FailoverRpc(nodes, (reason) => {
-    metrics.failovers.inc();
-    log.warn({ reason }, "going on to the next node");
-  });
   const [signer, ...moreSigners] = signers;
-  if (signer === undefined)
-    throw new SpillwayError("BAD_KEY", "KEEPER_PRIVATE_KEYS: one key is needed, none is given.");
-  const connected = await connect(settings, rpc, signer);
-  const relays = openRelays(settings.relays, process.env, (reason) => log.warn({ reason }, "going on to the public"));
-  const config = { ...connected, sender: { ...connected.sender, relays } };
-  const bell = new Bell();
-  // what a fleet is told of this keeper
-  const seen = { head: 0, lagSeconds: 0, positions: 0, pending: 0 };
-  let lastFitMs = Number.NEGATIVE_INFINITY;
-  const unfitAfterMs = Math.max(UNFIT_AFTER.ms, UNFIT_AFTER.polls * settings.pollInterval);
-  const report = (): typeof seen & { isFit: boolean } => {
-    return { ...seen, isFit: !settings.dryRun && Date.now() - lastFitMs < unfitAfterMs };
-  };
-  const { redis } = settings;
-  const accounts = signers.map(({ address }) => address);
-  const fleet =
-    redis === undefined
-      ? undefined
-      : await Fleet.join({
-          ...{ url: redis, chainId: settings.chainId, vault: settings.vault, name: settings.fleet },
-          ...{ member: settings.member, signers: accounts, maxActions: settings.maxActions, report, log },
-          isBusy: (account) => isBusy(rpc, account),
-          wake: () => bell.ring(),
-        });
-
-  let lastGoodMs = Date.now();
-  let server: Server | undefined;
+  if (signer === undefined) throw new SpillwayError("BAD_KEY", "KEEPER_PRIVATE_KEY: one key is needed, none is given.");
+  const metrics = new Metrics();
+  const rpc = openNodes(settings, metrics, log);
+  let fleet: Fleet | undefined;
   let store: Store | undefined;
+  let server: Server | undefined;
   try {
+    const connected = await connect(settings, rpc, signer);
+    const relays = openRelays(settings.relays, process.env, (reason) => log.warn({ reason }, "going on to the public"));
+    const config = { ...connected, sender: { ...connected.sender, relays } };
+    const bell = new Bell();
+    // what a fleet is told of this keeper
+    const seen = { head: 0, lagSeconds: 0, positions: 0, pending: 0 };
+    let lastFitMs = Number.NEGATIVE_INFINITY;
+    const unfitAfterMs = Math.max(UNFIT_AFTER.ms, UNFIT_AFTER.polls * settings.pollInterval);
+    const report = (): typeof seen & { isFit: boolean } => {
+      return { ...seen, isFit: !settings.dryRun && Date.now() - lastFitMs < unfitAfterMs };
+    };
+    if (settings.redis !== undefined) {
+      fleet = await Fleet.join({
+        ...{ url: settings.redis, chainId: settings.chainId, vault: settings.vault, name: settings.fleet },
+        ...{ member: settings.member, signers: signers.map(({ address }) => address) },
+        ...{ maxActions: settings.maxActions, report, log },
+        isBusy: (account) => isBusy(rpc, account),
+        wake: () => bell.ring(),
+      });
+    }
     store = new Store(settings.store, `${settings.chainId}:${settings.vault}:${signer.address}`);
     const coordination = fleet ?? new InProcessCoordination();
     const keeper = new Keeper({ rpc, signer, moreSigners, config, store, metrics, coordination, log });
-    const isHealthy = (): boolean => Date.now() - lastGoodMs < UNHEALTHY_AFTER_MS;
+
+    let lastGoodMs = Date.now();
+    let headlessMs: number | undefined; // since when
+    const isHealthy = (): boolean =>
+      Date.now() - lastGoodMs < UNHEALTHY_AFTER_MS && Date.now() - (headlessMs ?? Infinity) < HEADLESS_AFTER_MS;
     if (settings.metricsPort > 0) server = await serveMetrics(metrics, settings.metricsPort, isHealthy);
     log.info({ signer: signer.address, chainId: settings.chainId, dryRun: settings.dryRun }, "keeper runs");
 
     let lastHash: string | undefined;
-    let isRung = false;
-    while (!signal.aborted) {
+    let lastStatus: Head["status"] = "ok";
+    for await (const { block, status, why, isRung } of watchHeads(rpc, settings.pollInterval, bell, signal)) {
+      metrics.setNodes(rpc.nodes(), status);
+      metrics.setFleet(fleet);
+      if (status !== lastStatus) log[status === "ok" ? "info" : "warn"]({ status, why, block: block?.number }, "head");
+      lastStatus = status;
+      headlessMs = status === "ok" ? undefined : (headlessMs ?? Date.now());
+      if (block === undefined || status === "behind") continue; // nothing can be read as of the last block
       try {
-        const block = await readBlock(rpc, "latest");
-        const lag = Math.floor(Date.now() / 1000) - Number(block.timestamp);
-        const lags = settings.maxLag > 0 && lag > settings.maxLag;
-        if (lags) rpc.leave(`its latest block, ${block.number}, is ${lag} s old`);
-        if (block.hash !== lastHash) await keeper.onBlock(block, { observeOnly: lags });
+        if (block.hash !== lastHash) await keeper.onBlock(block, { observeOnly: status === "stale" });
         else if (isRung) await keeper.resume(block);
         lastHash = block.hash;
-        if (!lags) lastGoodMs = Date.now();
-        lastFitMs = lags ? Number.NEGATIVE_INFINITY : lastGoodMs;
+        if (status === "ok") lastGoodMs = Date.now();
+        lastFitMs = status === "ok" ? lastGoodMs : Number.NEGATIVE_INFINITY;
         seen.head = block.number;
-        seen.lagSeconds = Math.max(0, lag);
+        seen.lagSeconds = Math.max(0, Math.floor(Date.now() / 1000) - Number(block.timestamp));
         seen.positions = keeper.bookSize;
         seen.pending = keeper.pendingCount;
       } catch (error) {
@@ -101,19 +102,28 @@ export async function run(
         metrics.errors.inc({ code: error.code });
         log.error({ code: error.code, message: error.message }, "a block could not be dealt with");
       }
-      metrics.fleetMembers.set(fleet?.size ?? 0);
-      metrics.fleetWatcher.set(fleet?.role === "watcher" ? 1 : 0);
-      metrics.fleetAlone.set(fleet?.role === "alone" ? 1 : 0);
-      isRung = await bell.wait(settings.pollInterval, signal);
     }
     await keeper.drain(Date.now() + settings.drainTimeout);
     keeper.save();
   } finally {
     server?.close();
     await fleet?.close();
-    for (const node of nodes) node.close();
+    rpc.close();
     store?.close();
   }
+}
+
+function openNodes(settings: Settings, metrics: Metrics, log: Logger): NodePool {
+  return new NodePool(settings.rpc, {
+    chainId: settings.chainId,
+    timeoutMs: settings.rpcTimeout,
+    maxLag: settings.maxLag,
+    onRole: (node, before) => {
+      if (before === "primary") metrics.failovers.inc();
+      const level = node.trouble !== "" ? "warn" : node.role === "behind" || before === "unknown" ? "info" : "debug";
+      log[level]({ node: node.host, before, now: node.role, why: node.trouble }, "node");
+    },
+  });
 }
 
 /** Whether an account's transactions wait to be mined, as the node sees its pool. */
