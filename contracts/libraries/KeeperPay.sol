@@ -13,6 +13,8 @@ library KeeperPay {
     /// @dev Each further position in a transaction.
     uint256 internal constant ABSORB_MORE_GAS = 30_000;
     uint256 internal constant FULFIL_GAS = 325_000;
+    /// @dev Each further request in a transaction.
+    uint256 internal constant FULFIL_MORE_GAS = 145_000;
 
     /// @notice What a call is worth in native coin: gasUnits · (min(base fee, feeCap) + tip) · (1 + margin), rounded down.
     function inWei(uint256 gasUnits, uint256 feeCap, uint256 tip, uint256 marginBps) internal view returns (uint256) {
