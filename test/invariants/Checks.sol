@@ -11,10 +11,10 @@ import { IToken, World } from "./World.sol";
 
 /// @notice What the work of a keeper burns, as docs/protocol.md has it.
 library KeeperGas {
-    uint256 internal constant OPEN = 190_000;
-    uint256 internal constant ABSORB = 280_000;
-    uint256 internal constant ABSORB_MORE = 30_000;
-    uint256 internal constant FULFIL = 325_000;
+    uint256 internal constant OPEN = 255_000;
+    uint256 internal constant ABSORB = 325_000;
+    uint256 internal constant ABSORB_MORE = 32_000;
+    uint256 internal constant FULFIL = 370_000;
 }
 
 /// @notice INVARIANTS.md, one function and one error for each id. The first half is true of any state; the second of any call: it
