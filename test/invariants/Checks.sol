@@ -535,7 +535,9 @@ abstract contract Checks is World {
     /// @param rate r as of the call, refreshed where that is due.
     function A2_lanesKeepTheirPace(Sale memory s, uint256 rate) public {
         uint256 urgency = house.laneParameters(_collateral(s.k)).urgency;
-        uint256 xWad = ((Math.min(s.before.ltvWad, WAD) - _lltvWad(s.k)) * WAD) / (WAD - _lltvWad(s.k));
+        uint256 ltvWad = s.before.ltvWad;
+        uint256 urgentWad = ltvWad > WAD ? WAD ** 2 / ltvWad : ltvWad;
+        uint256 xWad = (Math.zeroFloorSub(urgentWad, _lltvWad(s.k)) * WAD) / (WAD - _lltvWad(s.k));
         uint256 pace = Math.fullMulDiv(rate, WAD + (urgency * xWad * xWad) / WAD, WAD);
         uint256 emission = Math.fullMulDiv(s.amount, HOUR * WAD, pace);
         if (_exceedsPace(_laneSold[s.k], emission, _longestAgeWad(s.k))) revert A2(_collateral(s.k), emission);

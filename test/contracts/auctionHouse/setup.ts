@@ -129,7 +129,8 @@ export function expectedTerms(s: Situation, lane: Lane = LANE) {
   const ltv = ltvWad(s.collateral, s.debt, s.price);
   const insolvent = ltv >= WAD;
   const overWad = least(ltv, WAD) - LLTV_WAD;
-  const xWad = (overWad * WAD) / (WAD - LLTV_WAD);
+  const urgentWad = insolvent ? (WAD * WAD) / ltv : ltv;
+  const xWad = urgentWad < LLTV_WAD ? 0n : ((urgentWad - LLTV_WAD) * WAD) / (WAD - LLTV_WAD);
   const ratePerHour = (s.ratePerHour * (WAD + (BigInt(lane.urgency) * xWad * xWad) / WAD)) / WAD;
   const allowanceWad = insolvent ? 0n : (WAD - ltv) / 2n;
   const widestWad = insolvent
