@@ -1,6 +1,5 @@
 import { loadFixture } from "@nomicfoundation/hardhat-network-helpers";
 import { expect } from "chai";
-import { type ContractTransactionResponse } from "ethers";
 import { ethers } from "hardhat";
 
 import { PAY, priceE36, time, usdc, weth } from "../contracts/fixture";
@@ -222,10 +221,7 @@ describe("attacks: fulfilling others for the pay", () => {
       }));
       await setBaseFee(baseFee);
       const before = await loan.balanceOf(receiver);
-      const sent = (await batch
-        .connect(keeper)
-        .getFunction("aggregate3")
-        .send(calls, fees)) as ContractTransactionResponse;
+      const sent = await batch.connect(keeper).getFunction("aggregate3").send(calls, fees);
       const receipt = await sent.wait();
       const paid = (await loan.balanceOf(receiver)) - before;
       const cost = (receipt!.gasUsed * baseFee * (await oracle.price())) / 10n ** 36n;

@@ -82,7 +82,7 @@ describe("gas that keepers are paid for", () => {
         callData: buffer.interface.encodeFunctionData("fulfil", [address, receiver.address]),
       }));
       const sent = batch.connect(keeper).getFunction("aggregate3").send(calls);
-      return gasOf(sent as Promise<ContractTransactionResponse>);
+      return gasOf(sent);
     };
     const one = await fulfil(controllers.slice(0, 1));
     const nine = await fulfil(controllers.slice(1));
