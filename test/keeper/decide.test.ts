@@ -221,7 +221,7 @@ describe("decideOpen", () => {
     // 1 % of 100,000 is the most, and b has it; c has 900
     const wei = 2_000n;
     expect(gas(wei)).to.equal(520n);
-    expect(only(at(wei))).to.deep.equal({ kind: "open", market: "M", owner: "b", worth: 722n });
+    expect(only(at(wei))).to.deep.equal({ kind: "open", market: "M", owner: "b", worth: 969n });
     expect(only(at(3_000n))).to.include({ owner: "b", worth: 1_000n });
     expect(reasons(at(4_000n))).to.deep.equal([[LANE, "gas"]]); // 1,040 of gas
     expect(reasons(at(wei, { paidAt: NOW - 3_599n }))).to.deep.equal([[LANE, "gas"]]);
@@ -255,7 +255,7 @@ describe("decideOpen", () => {
     const within = (maxLossBps: bigint) => decideOpen(view, { ...service, maxLossBps }, none).decisions;
     expect(within(31n)).to.deep.equal([]); // 254 of 261
     expect(within(32n)).to.deep.equal([{ kind: "open", market: "M", owner: "a", worth: 262n }]);
-    expect(paid(1_000n)).to.equal(228n);
+    expect(paid(1_000n)).to.equal(306n);
   });
 });
 
@@ -278,15 +278,15 @@ describe("decideAbsorb", () => {
   });
 
   it("is worth it where pay covers the gas of each and of all", () => {
-    // with these a call is paid 532 and costs 295, a further position 57 and 32
+    // with these a call is paid 617 and costs 335, a further position 60 and 32
     const many = (count: number, collateral: bigint) =>
       Array.from({ length: count }, (_, i) => position(`p${i}`, collateral, (collateral * 92n) / 100n));
     const at = (positions: PositionView[]) => decideAbsorb(market(positions, fees(1_000n, 100n, 9000n)), policy);
-    expect(only(at(many(1, 100_000n)))).to.include({ worth: 532n });
+    expect(only(at(many(1, 100_000n)))).to.include({ worth: 617n });
     expect(reasons(at(many(1, 25_000n)))).to.deep.equal([["p0", "gas"]]); // 1 % of it is 250
-    // 250 and 57 for each more, of 296 and 33
-    expect(at(many(2, 25_000n)).decisions).to.deep.equal([]);
-    expect(only(at(many(3, 25_000n)))).to.deep.include({ owners: ["p0", "p1", "p2"], worth: 364n });
+    // 250 and 60 for each more, of 336 and 33
+    expect(at(many(4, 25_000n)).decisions).to.deep.equal([]);
+    expect(only(at(many(5, 25_000n)))).to.deep.include({ owners: ["p0", "p1", "p2", "p3", "p4"], worth: 490n });
     expect(reasons(at(many(9, 3_000n)))).to.deep.equal(Array.from({ length: 9 }, (_, i) => [`p${i}`, "gas"])); // 30
   });
 
@@ -294,11 +294,11 @@ describe("decideAbsorb", () => {
     const item = position("a", 100_000n, 92_000n);
     const at = (cash: bigint) =>
       decideAbsorb(market([item], { ...fees(100n, 100n, 0n), capacity: { cash, room: 10n ** 9n } }), policy);
-    // (92,000 − 75,000)·0.97 / (0.97 − 0.75) would be needed, for a pay of 28; the call's gas is 30
+    // (92,000 − 75,000)·0.97 / (0.97 − 0.75) would be needed, for a pay of 32; the call's gas is 34
     expect(reasons(at(10n ** 9n))).to.deep.equal([["a", "gas"]]);
     const dear = (cash: bigint) =>
       decideAbsorb(market([item], { ...fees(100n, 100n, 9000n), capacity: { cash, room: 10n ** 9n } }), policy);
-    expect(only(dear(10n ** 9n)).worth).to.equal(53n);
+    expect(only(dear(10n ** 9n)).worth).to.equal(61n);
     expect(reasons(dear(10_000n))).to.deep.equal([["a", "gas"]]);
     expect(reasons(dear(0n))).to.deep.equal([["a", "buffer-full"]]);
   });
@@ -329,15 +329,15 @@ describe("pay", () => {
     const { pay } = fees(1_000n);
     const of = (collateral: bigint, debt: bigint, terms = pay) =>
       payOfPosition(terms, PAID_UNITS.open, "M", PRICE_SCALE, { collateral, debt });
-    expect(of(10n ** 6n, 0n)).to.equal(228n); // 190,000 · 1,000 · 1.2 wei
+    expect(of(10n ** 6n, 0n)).to.equal(306n); // 255,000 · 1,000 · 1.2 wei
     expect(of(10_000n, 0n)).to.equal(100n);
     expect(of(10_000n, 9_900n)).to.equal(50n);
     expect(of(10_000n, 10_000n)).to.equal(100n); // where there is none it is paid too
-    expect(of(10n ** 6n, 0n, { ...pay, parameters: { ...pay.parameters, feeCap: 500n } })).to.equal(114n);
+    expect(of(10n ** 6n, 0n, { ...pay, parameters: { ...pay.parameters, feeCap: 500n } })).to.equal(153n);
     expect(of(10n ** 6n, 0n, { ...pay, nativePriceE36: 0n })).to.equal(0n);
     // the native coin itself is paid one to one
     const native = { ...pay, nativePriceE36: 0n, parameters: { ...pay.parameters, wrappedNative: "M", capBps: 100n } };
-    expect(of(10n ** 12n, 0n, native)).to.equal(228n * WEI);
+    expect(of(10n ** 12n, 0n, native)).to.equal(306n * WEI);
   });
 });
 
@@ -350,9 +350,9 @@ describe("decideFulfil", () => {
   });
 
   it("fulfils for pay, at most its share of what is redeemed", () => {
-    expect(only(decideFulfil(view(), policy))).to.deep.equal({ kind: "fulfil", controller: "a", worth: 390n });
-    const small = view({ ready: [{ controller: "a", assets: 32_500n }] });
-    expect(reasons(decideFulfil(small, policy))).to.deep.equal([["a", "gas"]]); // 325 for 326 of gas
+    expect(only(decideFulfil(view(), policy))).to.deep.equal({ kind: "fulfil", controller: "a", worth: 444n });
+    const small = view({ ready: [{ controller: "a", assets: 37_000n }] });
+    expect(reasons(decideFulfil(small, policy))).to.deep.equal([["a", "gas"]]); // 370 for 376 of gas
   });
 
   it("waits while a market is in trouble, unless it works at a loss", () => {

@@ -8,19 +8,19 @@ import type { PayParameters } from "../chain/contracts";
  */
 export const GAS_UNITS = {
   open: 260_000n,
-  absorb: 295_000n,
+  absorb: 335_000n,
   /** Each further position of an absorption. */
   absorbMore: 32_000n,
   buy: 295_000n,
   /** Each position of a buy. */
   order: 38_000n,
   buyInventory: 310_000n,
-  fulfil: 325_000n,
+  fulfil: 375_000n,
   sync: 150_000n,
 } as const;
 
 /** What the protocol pays for: the constants of `KeeperPay.sol`. */
-export const PAID_UNITS = { open: 190_000n, absorb: 280_000n, absorbMore: 30_000n, fulfil: 325_000n } as const;
+export const PAID_UNITS = { open: 255_000n, absorb: 325_000n, absorbMore: 32_000n, fulfil: 370_000n } as const;
 
 /** What a unit of gas costs. */
 export interface GasPrice {
