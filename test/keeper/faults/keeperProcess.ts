@@ -43,6 +43,10 @@ export interface Exit {
   signal: NodeJS.Signals | null;
 }
 
+const folders: string[] = [];
+process.once("exit", () => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
 const funded = new WeakMap<World, Set<string>>();
 
 export class KeeperProcess {
@@ -73,7 +77,7 @@ export class KeeperProcess {
     before.add(account.address);
 
     const folder = mkdtempSync(join(tmpdir(), "spillway-keeper-"));
-    process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+    folders.push(folder);
     const { state } = world;
     const port = await freePort();
     const store = options.store ?? join(folder, "keeper.sqlite");

@@ -2,6 +2,7 @@ import { expect } from "chai";
 import { Wallet } from "ethers";
 
 import {
+  brief,
   expectBookAgrees,
   MARKETS,
   MILD,
@@ -108,7 +109,7 @@ ofFaults("Keeper's transactions", true, () => {
     await sendForeign(world, keeper.account.privateKey, 0, 2n * GWEI);
     await world.mine();
     await world.setPrice(MILD);
-    await waitForPool(world, keeper, MARKETS);
+    await waitForPool(world, keeper, MARKETS - 1); // one went with the nonce that was taken
     // the first of those that wait is pushed out by a dearer one
     await sendForeign(world, keeper.account.privateKey, 1, 20n * GWEI);
     await world.run([keeper], 6);
@@ -127,8 +128,9 @@ ofFaults("Keeper's transactions", true, () => {
     await world.run([keeper], 6);
     expect(await openLanes(world)).to.equal(MARKETS);
     await untilBought(world, keeper);
-    const { reverted, empty } = await waste(world, keeper.account.address);
-    expect(reverted).to.deep.equal([]);
+    const mined = await world.transactionsOf(keeper.account.address);
+    expect(brief(mined.filter(({ ok }) => !ok))).to.deep.equal([]);
+    const empty = mined.filter(({ kind }) => kind === "empty");
     const lost = empty.reduce((sum, { gasPaid }) => sum + gasPaid, 0n);
     // giving up every one of them once, at the peak's price and twice its room
     expect(lost < BigInt(MARKETS) * 21_000n * 2n * peak, `${lost} wei for empty transactions`).to.equal(true);
@@ -143,7 +145,7 @@ ofFaults("Keeper's transactions", true, () => {
       await world.run([keeper], 4);
       const mined = await world.transactionsOf(keeper.account.address);
       expect(mined.filter(({ kind, ok }) => kind.startsWith("absorb") && ok).length).to.be.above(0);
-      expect(mined.filter(({ ok }) => !ok)).to.deep.equal([]);
+      expect(brief(mined.filter(({ ok }) => !ok))).to.deep.equal([]);
     },
     { state: { underwritten: 40_000n * 10n ** 6n } },
   );

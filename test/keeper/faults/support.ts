@@ -72,10 +72,14 @@ export async function buys(world: World, keeper: KeeperProcess, after: number): 
   return mined.filter(({ kind, ok, block }) => kind.startsWith("liquidate") && ok && block > after);
 }
 
-/** What of an account's transactions was of no use. */
-export async function waste(world: World, account: string): Promise<{ reverted: Mined[]; empty: Mined[] }> {
+/** What of an account's transactions was of no use, each as `block kind #nonce`. */
+export async function waste(world: World, account: string): Promise<{ reverted: string[]; empty: string[] }> {
   const mined = await world.transactionsOf(account);
-  return { reverted: mined.filter(({ ok }) => !ok), empty: mined.filter(({ kind }) => kind === "empty") };
+  return { reverted: brief(mined.filter(({ ok }) => !ok)), empty: brief(mined.filter(({ kind }) => kind === "empty")) };
+}
+
+export function brief(mined: readonly Mined[]): string[] {
+  return mined.map(({ block, kind, nonce }) => `${block} ${kind} #${nonce}`);
 }
 
 /** The keeper's book says of each market what the chain does. */

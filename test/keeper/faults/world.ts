@@ -290,7 +290,12 @@ export class World {
     return open as boolean;
   }
 
-  async read(to: string, contract: Interface, name: string, args: readonly unknown[] = []): Promise<readonly unknown[]> {
+  async read(
+    to: string,
+    contract: Interface,
+    name: string,
+    args: readonly unknown[] = [],
+  ): Promise<readonly unknown[]> {
     const data = await this.node.rpc.text("eth_call", { to, data: contract.encodeFunctionData(name, args) }, "latest");
     return contract.decodeFunctionResult(name, data);
   }
