@@ -64,7 +64,10 @@ export class KeeperProcess {
   ) {
     for (const stream of [child.stdout, child.stderr]) this.collect(stream);
     this.exited = new Promise((resolve) => {
-      child.once("close", (code, signal) => resolve((this.exit = { code, signal })));
+      child.once("close", (code, signal) => {
+        this.exit = { code, signal };
+        resolve(this.exit);
+      });
     });
   }
 

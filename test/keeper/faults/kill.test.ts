@@ -32,7 +32,7 @@ ofFaults("Keeper that is killed", true, () => {
         };
         // the price falls a little each time, so that there is always something to do
         await world.setPrice(MILD - (15 * point) / POINTS);
-        for (let tries = 0; keeper.isRunning; tries++) {
+        for (let tries = 0; keeper.exit === undefined; tries++) {
           if (tries > 400) throw new Error(`Request ${post} never came. ${keeper.lastWords()}`);
           const head = await world.head();
           const dealtWith = await keeper.comes(
@@ -40,7 +40,7 @@ ofFaults("Keeper that is killed", true, () => {
             10_000,
           );
           expect(dealtWith, `point ${point}, request ${post}: ${keeper.lastWords()}`).to.equal(true);
-          if (keeper.isRunning) await world.mine([], { seconds: 30 });
+          await world.mine([], { seconds: 30 });
         }
         expect(keeper.exit, `point ${point}: ${keeper.lastWords()}`).to.deep.equal({ code: null, signal: "SIGKILL" });
       }

@@ -7,7 +7,7 @@ import { end, endWithUs, foundryBinary, Rpc } from "../../../scripts/lib";
 
 const ARGS = [
   ...["--host", "127.0.0.1", "--no-mining", "--order", "fees", "--accounts", "0", "--hardfork", "cancun"],
-  ...["--gas-limit", "200000000", "--chain-id", "1", "--silent"],
+  ...["--gas-limit", "200000000", "--silent"],
 ];
 
 /** A running anvil. */
@@ -24,15 +24,18 @@ export function freePort(): Promise<number> {
     probe.once("error", reject);
     probe.listen(0, "127.0.0.1", () => {
       const address = probe.address();
-      probe.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
+      probe.close(() => {
+        resolve(typeof address === "object" && address !== null ? address.port : 0);
+      });
     });
   });
 }
 
-/** Starts an anvil on the chain that a state file holds. @param port A free one where none is given. */
-export async function startNode(stateFile: string, port?: number): Promise<Node> {
-  const at = port ?? (await freePort());
-  const args = [...ARGS, "--port", String(at), "--load-state", stateFile];
+/** Starts an anvil on the chain that a state file holds, or on an empty one. */
+export async function startNode(stateFile: string | undefined, chainId = 1): Promise<Node> {
+  const at = await freePort();
+  const args = [...ARGS, "--port", String(at), "--chain-id", String(chainId)];
+  if (stateFile !== undefined) args.push("--load-state", stateFile);
   const child = spawn(foundryBinary("anvil"), args, { stdio: ["ignore", "ignore", "pipe"] });
   endWithUs(child);
   let words = "";

@@ -276,7 +276,8 @@ function asOf(request: Request, shown: number): Request | Reply {
 function hideAbove(reply: Reply, method: string, shown: number): Reply {
   if (method !== "eth_getTransactionReceipt" && method !== "eth_getTransactionByHash") return reply;
   const found = reply.result as { blockNumber: string | null } | null;
-  return found?.blockNumber != null && Number(found.blockNumber) > shown ? { id: reply.id, result: null } : reply;
+  const number = found?.blockNumber ?? null;
+  return number !== null && Number(number) > shown ? { id: reply.id, result: null } : reply;
 }
 
 function atMost(tag: string | undefined, shown: number): string {

@@ -8,17 +8,7 @@ import { expect } from "chai";
 import { endWithUs } from "../../../scripts/lib";
 import { seededRandom } from "../../../scripts/replay/random";
 import type { KeeperProcess } from "./keeperProcess";
-import {
-  expectBookAgrees,
-  expectPlainEnd,
-  isFull,
-  MARKETS,
-  MILD,
-  ofFaults,
-  onWorld,
-  openLanes,
-  settled,
-} from "./support";
+import { expectBookAgrees, expectPlainEnd, MARKETS, MILD, ofFaults, onWorld, openLanes, settled } from "./support";
 import type { World } from "./world";
 
 /** A program that holds the store in a transaction until it is ended. */
@@ -54,29 +44,25 @@ async function worksOn(world: World, keeper: KeeperProcess): Promise<void> {
 }
 
 ofFaults("Keeper's store", true, () => {
-  onWorld(
-    "survives kill -9 in the middle of a write",
-    async (world) => {
-      const random = seededRandom(1, "kills in a write");
-      let store: string | undefined;
-      for (let round = 0; round < (isFull ? 6 : 2); round++) {
-        const settings = { checkBlocks: 1 };
-        const keeper = await world.keeper({ settings, ...(store !== undefined && { store }) });
-        store = keeper.store;
-        await settled(world, keeper);
-        const folder = dirname(store);
-        const quiet = readdirSync(folder).length;
-        // a journal or a lock beside the store, or a while that falls into some other moment of the block
-        await world.mine();
-        const deadline = Date.now() + random.between(100, 400);
-        while (readdirSync(folder).length === quiet && Date.now() < deadline) await sleep(0);
-        await keeper.kill("SIGKILL");
-      }
-      const last = await world.keeper({ store: store! });
-      await worksOn(world, last);
-    },
-    { quick: true },
-  );
+  onWorld("survives kill -9 in the middle of a write", async (world) => {
+    const random = seededRandom(1, "kills in a write");
+    let store: string | undefined;
+    for (let round = 0; round < 6; round++) {
+      const settings = { checkBlocks: 1 };
+      const keeper = await world.keeper({ settings, ...(store !== undefined && { store }) });
+      store = keeper.store;
+      await settled(world, keeper);
+      const folder = dirname(store);
+      const quiet = readdirSync(folder).length;
+      // a journal or a lock beside the store, or a while that falls into some other moment of the block
+      await world.mine();
+      const deadline = Date.now() + random.between(100, 400);
+      while (readdirSync(folder).length === quiet && Date.now() < deadline) await sleep(0);
+      await keeper.kill("SIGKILL");
+    }
+    const last = await world.keeper({ store: store! });
+    await worksOn(world, last);
+  });
 
   onWorld(
     "is not shared: a second process ends with one line, the first works on",
@@ -107,8 +93,11 @@ ofFaults("Keeper's store", true, () => {
     const held = new Promise((resolve) => holder.stdout?.once("data", resolve));
     await Promise.race([held, new Promise((resolve) => holder.once("exit", resolve)), sleep(5000)]);
     await world.setPrice(MILD);
-    await world.run([keeper], 4);
-    holder.kill("SIGKILL");
+    try {
+      await world.run([keeper], 4);
+    } finally {
+      holder.kill("SIGKILL");
+    }
     await world.run([keeper], 4);
     expect(await openLanes(world)).to.equal(MARKETS);
     await expectBookAgrees(world, keeper);

@@ -27,14 +27,11 @@ const houseAbi: Interface = AuctionHouse__factory.createInterface();
 const bufferAbi: Interface = LiquidityBuffer__factory.createInterface();
 const liquidatorAbi: Interface = FlashLiquidator__factory.createInterface();
 const arbitrageurAbi = abi(["function pullTo(uint160 sqrtPriceX96)"]);
-const KINDS = new Map(
-  [houseAbi, bufferAbi, liquidatorAbi].flatMap((one) =>
-    ["open", "buy", "buyMany", "absorb", "absorbMany", "sync", "multicall", "fulfil", "liquidate", "liquidateInventory"]
-      .map((name) => one.getFunction(name))
-      .filter((fragment) => fragment !== null)
-      .map(({ selector, name }) => [selector, name] as const),
-  ),
-);
+/** Keepers' names of what the contracts' functions do. */
+const JOBS: Readonly<Record<string, string>> = {
+  ...{ open: "open", absorb: "absorb", absorbMany: "absorb", sync: "sync", fulfil: "fulfil" },
+  ...{ buy: "buy", buyMany: "buy", liquidate: "buy", buyInventory: "buyInventory", liquidateInventory: "buyInventory" },
+};
 
 export interface Call {
   from?: string;
@@ -53,6 +50,8 @@ export interface Mined {
   ok: boolean;
   /** The function that it calls; `empty` for one to its own sender. */
   kind: string;
+  /** What it is about, as keepers name their jobs, in lower case: `buy:0x…` of a market, `fulfil:0x…` of a controller. */
+  job: string;
   gasUsed: bigint;
   /** Wei. */
   gasPaid: bigint;
@@ -113,9 +112,9 @@ export class World {
     return proxy;
   }
 
-  /** Another node with the same past. */
-  async secondNode(): Promise<Node> {
-    const node = await startNode(this.state.file);
+  /** A node of another chain, which is empty. */
+  async otherChain(chainId: number): Promise<Node> {
+    const node = await startNode(undefined, chainId);
     this.endings.push(() => node.stop());
     return node;
   }
@@ -255,7 +254,7 @@ export class World {
         const gasUsed = BigInt(receipt.gasUsed);
         mined.push({
           ...{ block: number, from, hash, nonce: Number(nonce), ok: receipt.status === "0x1", gasUsed },
-          kind: to === from ? "empty" : (KINDS.get(input.slice(0, 10)) ?? "other"),
+          ...meaningOf(from, to, input),
           gasPaid: gasUsed * BigInt(receipt.effectiveGasPrice),
         });
       }
@@ -330,6 +329,20 @@ export function hex(value: bigint | number): string {
 }
 
 export { AbiCoder, houseAbi, vaultAbi };
+
+/** The function that a transaction calls, and whose job that is. */
+function meaningOf(from: string, to: string | null, input: string): Pick<Mined, "kind" | "job"> {
+  if (to === from) return { kind: "empty", job: "" };
+  for (const contract of [houseAbi, bufferAbi, liquidatorAbi]) {
+    const found = contract.parseTransaction({ data: input });
+    if (found === null) continue;
+    const { name, args } = found;
+    const about = args.toObject() as Record<string, string | undefined>;
+    const target = about["collateral"] ?? about["controller"] ?? "";
+    return { kind: name, job: `${JOBS[name] ?? name}:${target}`.toLowerCase() };
+  }
+  return { kind: "other", job: "" };
+}
 
 function pull({ collateralIsToken0 }: Market, price: number): string {
   const units = { collateralIsToken0, collateralDecimals: 18, loanDecimals: 6 };
