@@ -126,10 +126,12 @@ export class KeeperProcess {
 
   /** Whether the condition comes about in that time. */
   async comes(condition: () => boolean | Promise<boolean>, ms: number): Promise<boolean> {
-    for (const deadline = Date.now() + ms; ; await sleep(LOOK)) {
-      if (await condition()) return true;
+    const deadline = Date.now() + ms;
+    while (!(await condition())) {
       if (Date.now() > deadline) return false;
+      await sleep(LOOK);
     }
+    return true;
   }
 
   /** Waits until it has dealt with that block. @throws Error where it doesn't, or has ended. */

@@ -37,7 +37,7 @@ ofFaults("Keeper that is killed", true, () => {
           const head = await world.head();
           const dealtWith = await keeper.comes(
             async () => !keeper.isRunning || (await keeper.metric("keeper_head_block")) >= head,
-            10_000,
+            30_000,
           );
           expect(dealtWith, `point ${point}, request ${post}: ${keeper.lastWords()}`).to.equal(true);
           await world.mine([], { seconds: 30 });

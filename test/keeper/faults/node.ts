@@ -55,7 +55,8 @@ export async function startNode(stateFile: string | undefined, chainId = 1): Pro
 }
 
 async function untilUp(rpc: Rpc, child: ChildProcess, words: () => string): Promise<void> {
-  for (const deadline = Date.now() + 30_000; ; await sleep(20)) {
+  const deadline = Date.now() + 30_000;
+  for (;;) {
     const failure: unknown = await rpc.call("eth_chainId").then(
       () => undefined,
       (error: unknown) => error,
@@ -63,5 +64,6 @@ async function untilUp(rpc: Rpc, child: ChildProcess, words: () => string): Prom
     if (failure === undefined) return;
     if (child.exitCode !== null || Date.now() > deadline)
       throw new Error(`anvil did not start: ${words()}`, { cause: failure });
+    await sleep(20);
   }
 }

@@ -1,6 +1,7 @@
 // The chain under a test's control: prices, blocks, reorganisations, and what is true of it at the end.
 import { AbiCoder, type Interface, id, toBeHex, Wallet } from "ethers";
 
+import { mainnet } from "../../../scripts/replay/chain/addresses";
 import { abi } from "../../../scripts/replay/chain/chain";
 import { publication } from "../../../scripts/replay/market/market";
 import { sqrtPriceOf } from "../../../scripts/replay/market/swapMath";
@@ -311,6 +312,21 @@ export class World {
       account,
     ]);
     return balance as bigint;
+  }
+
+  /** What an account has earned less the gas it has paid, units of the loan asset; collateral and gas at this price in USD. */
+  async profit(account: string, price: number): Promise<bigint> {
+    const units = BigInt(Math.round(price * 1e6));
+    let profit = await this.tokens(mainnet.usdc, account);
+    for (const { collateral } of this.state.markets) {
+      profit += ((await this.tokens(collateral, account)) * units) / 10n ** 18n;
+    }
+    const gas = (await this.transactionsOf(account)).reduce((sum, { gasPaid }) => sum + gasPaid, 0n);
+    return profit - (gas * units) / 10n ** 18n;
+  }
+
+  async setTokens(token: string, account: string, amount: bigint): Promise<void> {
+    await this.node.rpc.call("anvil_dealERC20", account, token, hex(amount));
   }
 
   /** Puts a contract's code at an address. */
