@@ -35,10 +35,8 @@ export interface FaultOptions {
 export class FaultyNode {
   /** Everything that was asked for since the start. */
   readonly requests: Request[] = [];
-  /** HTTP requests so far. */
-  posts = 0;
-  /** Called as an HTTP request comes, and again before its answer goes out; `post` counts from 1. */
-  onPost: ((post: number, moment: "asked" | "answered", batch: Request[]) => void) | undefined;
+  /** Called as an HTTP request comes, and again before its answer goes out. */
+  onPost: ((moment: "asked" | "answered", batch: readonly Request[]) => void) | undefined;
   private faults: Fault[] = [];
   private headOf: ((head: number) => number) | undefined;
   private broken: "none" | "dead" | "nonsense" | number = "none";
@@ -160,15 +158,14 @@ export class FaultyNode {
       const parsed = JSON.parse(body) as Request | Request[];
       const batch = Array.isArray(parsed) ? parsed : [parsed];
       this.requests.push(...batch);
-      const post = ++this.posts;
-      this.onPost?.(post, "asked", batch);
+      this.onPost?.("asked", batch);
       if (this.silence > 0) await sleep(this.silence);
       if (this.broken !== "none") {
         this.fail(response);
         return;
       }
       const replies = await this.answer(batch);
-      this.onPost?.(post, "answered", batch);
+      this.onPost?.("answered", batch);
       if (replies === "drop") {
         response.destroy();
         return;
