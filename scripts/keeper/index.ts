@@ -6,7 +6,8 @@ export { InProcessCoordination, type Coordination } from "./coordination/Coordin
 export { Keeper, type Action, type KeeperConfig, type KeeperDeps } from "./keeper";
 export { Metrics } from "./metrics/Metrics";
 export { firstFees } from "./sender/fees";
-export { Store } from "./store/Store";
+export { SqliteStore } from "./store/SqliteStore";
+export type { Store } from "./store/Store";
 export { PAID_UNITS } from "./strategy/gas";
 export { laneAgeWad, longestAgeWad } from "./strategy/gradualAuction";
 export type { Venue } from "./venues/Venue";

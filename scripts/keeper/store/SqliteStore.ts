@@ -1,0 +1,101 @@
+import type { CheckpointChange, CheckpointHead } from "../book/checkpoint";
+import type { Position } from "../book/position";
+import { Disk, type Notice } from "./Disk";
+import { MetaTable } from "./MetaTable";
+import { MissedTable } from "./MissedTable";
+import { PositionTable } from "./PositionTable";
+import { RequestTable } from "./RequestTable";
+import { SqliteCheckpoints } from "./SqliteCheckpoints";
+import type { MissedWork, Store } from "./Store";
+
+/** Raised whenever the tables change; a file of another version is begun anew. */
+const VERSION = 3;
+
+/** The store in one SQLite file, which this process owns while it is open. */
+export class SqliteStore implements Store {
+  private readonly disk: Disk;
+  private readonly meta: MetaTable;
+  private readonly missedWork: MissedTable;
+  private readonly positions: PositionTable;
+  private readonly requests: RequestTable;
+  private checkpoints: SqliteCheckpoints;
+  private floor: number;
+
+  /**
+   * @param path A file, or `:memory:`.
+   * @param scope Whose data this is, such as chain and vault; another scope's is thrown away.
+   * @param notify Told what an operator should know: that the file was not what was written, or can't be written.
+   * @throws SpillwayError `STORE_IN_USE`, `BAD_CONFIG`.
+   */
+  constructor(
+    path: string,
+    private readonly scope: string,
+    notify: (notice: Notice) => void = () => undefined,
+  ) {
+    this.disk = new Disk(path, VERSION, notify);
+    this.meta = new MetaTable(this.disk);
+    this.missedWork = new MissedTable(this.disk);
+    this.positions = new PositionTable(this.disk);
+    this.requests = new RequestTable(this.disk);
+    this.checkpoints = this.begin();
+    this.floor = Number(this.meta.get("nonceFloor") ?? 0);
+  }
+
+  get trouble(): string | undefined {
+    return this.disk.trouble;
+  }
+
+  loadCheckpoint(): CheckpointHead | undefined {
+    return this.checkpoints.loadCheckpoint();
+  }
+
+  loadPositions(take: (positions: readonly Position[]) => void): Promise<boolean> {
+    return this.checkpoints.loadPositions(take);
+  }
+
+  saveCheckpoint(change: CheckpointChange): Promise<boolean> {
+    return this.checkpoints.saveCheckpoint(change);
+  }
+
+  get nonceFloor(): number {
+    return this.floor;
+  }
+
+  set nonceFloor(nonce: number) {
+    this.floor = nonce;
+    this.disk.write(() => this.meta.set("nonceFloor", String(nonce)));
+  }
+
+  addMissed(missed: MissedWork): void {
+    this.missedWork.add(missed);
+  }
+
+  missed(): MissedWork[] {
+    return this.missedWork.all();
+  }
+
+  close(): void {
+    this.disk.close();
+  }
+
+  /** Makes the tables that are missing, and empties those of another scope. */
+  private begin(): SqliteCheckpoints {
+    const tables = [this.meta, this.missedWork, this.positions, this.requests];
+    const create = (): void => {
+      for (const table of tables) this.disk.exec(table.create);
+      if (this.meta.get("scope") === this.scope) return;
+      for (const { name } of tables) this.disk.exec(`DELETE FROM ${name}`);
+      this.meta.set("scope", this.scope);
+    };
+    if (!this.disk.write(create)) {
+      this.disk.keepInMemory();
+      this.disk.write(create);
+    }
+    return new SqliteCheckpoints(this.disk, this.meta, this.positions, this.requests, (why) => {
+      this.disk.discard(why);
+      this.checkpoints = this.begin();
+      // what else was in it is lost with it, but not what is known
+      this.disk.write(() => this.meta.set("nonceFloor", String(this.floor)));
+    });
+  }
+}
