@@ -32,7 +32,7 @@ export class Missed {
   ) {}
 
   /** Forgets what it knew of positions of a market that are healthy now. */
-  keep(market: string, unhealthy: ReadonlySet<string>): void {
+  keep(market: string, unhealthy: { has(owner: string): boolean }): void {
     const known = this.reasons.get(market);
     if (known === undefined) return;
     for (const owner of known.keys()) {

@@ -38,6 +38,7 @@ const settingsSchema = z
     maxFeePerGas: amount.default(10_000_000_000_000n),
     stuckBlocks: positive.default(3),
     checkBlocks: positive.default(100),
+    auditPositions: whole.max(2_000, "must be at most 2000").default(500),
     logChunk: positive.default(10_000),
     store: z.string().min(1).default("keeper.sqlite"),
     metricsPort: whole.max(65_535, "must be at most 65535").default(9464),

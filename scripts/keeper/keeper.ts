@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 
 import { Auditor } from "./audit";
+import { Audit, type AuditState } from "./book/audit";
 import { Follower } from "./book/Follower";
 import type { Block } from "./chain/block";
 import type { Rpc } from "./chain/rpc";
@@ -33,11 +34,16 @@ export interface KeeperConfig {
   profitReceiver: string;
   /** The most transactions in one block. */
   maxActions: number;
-  /** Blocks between two audits of the book; a checkpoint is written after each. */
+  /** Blocks between two checkpoints; the book is audited before each. */
   checkBlocks: number;
+  /** Positions that are audited at each block in between; 0 for none. */
+  auditPositions: number;
   /** Decide, but send nothing. */
   dryRun: boolean;
 }
+
+/** How many positions are audited before a checkpoint, at least. */
+const CHECKED_POSITIONS = 200;
 
 /** What a keeper works with. */
 export interface KeeperDeps {
@@ -81,7 +87,7 @@ export class Keeper {
     const { sender, missed } = this;
     const targets = { ...config, ...addresses };
     this.executor = new Executor({ sender, coordination, missed, metrics, log, targets, maxActions });
-    this.auditor = new Auditor(rpc, this.follower, addresses.vault);
+    this.auditor = new Auditor(rpc, this.follower, new Audit(this.follower.book, addresses.vault));
   }
 
   /**
@@ -95,16 +101,20 @@ export class Keeper {
     const stopTimer = this.deps.metrics.blockSeconds.startTimer();
     const plan = await this.look(block);
     const actions = await this.carryOut(plan, observeOnly);
-    if (block.number % this.deps.config.checkBlocks === 0) await this.audit(block);
+    await this.audit(block);
     this.measure(block);
     stopTimer();
     return actions;
   }
 
-  /** Writes a checkpoint to go on from after a restart. */
-  save(): void {
-    const checkpoint = this.follower.checkpoint();
-    if (checkpoint !== undefined) this.deps.store.saveCheckpoint(checkpoint);
+  /** Writes a checkpoint to go on from after a restart, and waits until it is there. */
+  async save(): Promise<void> {
+    await this.follower.saveNow(this.deps.store);
+  }
+
+  /** How far the book can be trusted. */
+  get audited(): AuditState {
+    return this.auditor.state;
   }
 
   /** Follows the chain up to `block`, takes note of what happened, and plans what to do. */
@@ -132,9 +142,7 @@ export class Keeper {
     const { config, store, log } = this.deps;
     await this.markets.refresh(block);
     await this.sender.open(block);
-    const checkpoint = store.loadCheckpoint();
-    const restored = checkpoint !== undefined && (await this.follower.restore(checkpoint, block));
-    const from = restored ? checkpoint.block : config.fromBlock;
+    const from = (await this.follower.restore(store, block)) ?? config.fromBlock;
     log.info({ markets: this.markets.all.length, from }, "reading the book");
     this.isOpen = true;
   }
@@ -150,8 +158,8 @@ export class Keeper {
       if (isDark) this.missed.explainAll(market, "price-unavailable");
       if (view !== undefined) metrics.lanesOpen.set({ market }, view.lane.isOpen ? 1 : 0);
       if (unhealthy === undefined) continue;
-      metrics.unhealthy.set({ market }, unhealthy.length);
-      this.missed.keep(market, new Set(unhealthy.map(({ position }) => position.owner)));
+      metrics.unhealthy.set({ market }, unhealthy.count);
+      this.missed.keep(market, unhealthy);
     }
   }
 
@@ -163,21 +171,28 @@ export class Keeper {
   }
 
   private async audit(block: Block): Promise<void> {
-    const { metrics, log } = this.deps;
+    const { metrics, log, config, store } = this.deps;
+    const checkpointIsDue = block.number % config.checkBlocks === 0;
+    const most = checkpointIsDue ? Math.max(CHECKED_POSITIONS, config.auditPositions) : config.auditPositions;
+    if (most === 0) return;
     const collaterals = this.markets.all.map(({ collateral }) => collateral);
-    const wrong = await this.auditor.audit(block, collaterals);
-    if (wrong.length === 0) {
-      this.save();
-      return;
+    const { corrected, broken } = await this.auditor.audit(block, collaterals, most);
+    if (corrected.length > 0 || broken.length > 0) {
+      metrics.corrections.inc();
+      const positions = corrected.map(({ market, owner }) => ({ market, owner }));
+      log.error({ block: block.number, positions, markets: broken }, "the book was wrong");
     }
-    metrics.corrections.inc();
-    log.error({ block: block.number, markets: wrong }, "the book was wrong");
+    if (checkpointIsDue && broken.length === 0) this.follower.save(store);
   }
 
   private measure(block: Block): void {
     const { metrics } = this.deps;
     metrics.head.set(block.number);
     metrics.positions.set(this.follower.book.size);
+    const { auditedAt, differs } = this.audited;
+    metrics.auditedAt.set(auditedAt ?? 0);
+    metrics.differs.set(Number(differs));
+    metrics.storeFails.set(Number(this.deps.store.trouble !== undefined));
     metrics.pending.set(this.sender.pendingCount);
     metrics.nonce.set(this.sender.nonce);
   }

@@ -14,7 +14,7 @@ import { Keeper } from "./keeper";
 import { Metrics } from "./metrics/Metrics";
 import { serveMetrics } from "./metrics/server";
 import { connect } from "./startup";
-import { Store } from "./store/Store";
+import { SqliteStore } from "./store/SqliteStore";
 
 /** Without a block dealt with for this long, `/health` answers 503. */
 const UNHEALTHY_AFTER_MS = 120_000;
@@ -33,7 +33,8 @@ export async function run(settings: Settings, privateKey: string, log: Logger, s
   });
   const wallet = new Wallet(privateKey);
   const config = await connect(settings, rpc, wallet);
-  const store = new Store(settings.store, `${settings.chainId}:${settings.vault}:${wallet.address}`);
+  const scope = `${settings.chainId}:${settings.vault}:${wallet.address}`;
+  const store = new SqliteStore(settings.store, scope, ({ code, message }) => log.error({ code }, message));
   const coordination = new InProcessCoordination();
   const keeper = new Keeper({ rpc, signer: wallet, config, store, metrics, coordination, log });
 
@@ -61,7 +62,7 @@ export async function run(settings: Settings, privateKey: string, log: Logger, s
       }
       await sleep(settings.pollInterval, undefined, { signal }).catch(ignoreAbort);
     }
-    keeper.save();
+    await keeper.save();
   } finally {
     server?.close();
     for (const node of nodes) node.close();

@@ -80,6 +80,7 @@ export async function connect(settings: Settings, rpc: Rpc, wallet: Wallet): Pro
     profitReceiver: settings.profitReceiver ?? wallet.address,
     maxActions: settings.maxActions,
     checkBlocks: settings.checkBlocks,
+    auditPositions: settings.auditPositions,
     dryRun: settings.dryRun,
   };
 }

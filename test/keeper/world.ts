@@ -13,7 +13,7 @@ import type { Action } from "../../scripts/keeper/execute";
 import { Keeper, type KeeperConfig } from "../../scripts/keeper/keeper";
 import { SpillwayError } from "../../scripts/lib";
 import { Metrics } from "../../scripts/keeper/metrics/Metrics";
-import { Store } from "../../scripts/keeper/store/Store";
+import { SqliteStore } from "../../scripts/keeper/store/SqliteStore";
 
 /** Hardhat's own node as the keeper sees a node; counts the round trips. */
 export class HardhatRpc implements Rpc {
@@ -100,12 +100,13 @@ export function configOf(
     profitReceiver: signer.address,
     maxActions: 16,
     checkBlocks: 1,
+    auditPositions: 0,
     dryRun: false,
   };
 }
 
 /** A keeper on Hardhat's node, driven block by block. */
-export async function runKeeper(config: KeeperConfig, store = new Store(":memory:", "test")) {
+export async function runKeeper(config: KeeperConfig, store = new SqliteStore(":memory:", "test")) {
   await setBalance(signer.address, parseEther("100"));
   const rpc = new HardhatRpc();
   const metrics = new Metrics();

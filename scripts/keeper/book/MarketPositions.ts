@@ -124,10 +124,14 @@ export class MarketPositions {
    */
   takeChanged(all: boolean): Iterable<Position> {
     const { market } = this;
-    const slots = all ? Int32Array.from({ length: this.owners.slots }, (_, slot) => slot) : Int32Array.from(this.changed);
+    const slots = all ? everything(this.owners.slots) : Int32Array.from(this.changed);
     this.changed = new Set();
-    const collateral = Array.from(slots, (slot) => this.collateralOf(slot));
-    const debtShares = Array.from(slots, (slot) => this.debtSharesOf(slot));
+    const collateral = new Array<bigint>(slots.length);
+    const debtShares = new Array<bigint>(slots.length);
+    slots.forEach((slot, i) => {
+      collateral[i] = this.collateralOf(slot);
+      debtShares[i] = this.debtSharesOf(slot);
+    });
     const addresses = this.owners.copy(slots);
     slots.forEach((slot, i) => {
       if (collateral[i] !== 0n || debtShares[i] !== 0n) return;
@@ -184,4 +188,10 @@ export class MarketPositions {
 
 function isEmpty({ collateral, debtShares }: Pick<Position, "collateral" | "debtShares">): boolean {
   return collateral === 0n && debtShares === 0n;
+}
+
+function everything(slots: number): Int32Array {
+  const all = new Int32Array(slots);
+  for (let slot = 0; slot < slots; slot++) all[slot] = slot;
+  return all;
 }

@@ -20,7 +20,10 @@ export class Metrics {
   ]);
   readonly missed = this.counter("keeper_missed_total", "Work that others did", ["reason"]);
   readonly reorgs = this.counter("keeper_reorgs_total", "Reorganisations undone");
-  readonly corrections = this.counter("keeper_book_corrections_total", "Times the book was found wrong and read anew");
+  readonly corrections = this.counter("keeper_book_corrections_total", "Times the book was found wrong and put right");
+  readonly auditedAt = this.gauge("keeper_book_audited_block", "Block at which all positions had been audited last");
+  readonly differs = this.gauge("keeper_book_differs", "1 from when the book was found wrong until it was read anew");
+  readonly storeFails = this.gauge("keeper_store_fails", "1 while the store's last write failed");
   readonly failovers = this.counter("keeper_rpc_failovers_total", "Times a node was left for the next");
   readonly errors = this.counter("keeper_errors_total", "Blocks that could not be dealt with", ["code"]);
   readonly blockSeconds = new Histogram({
