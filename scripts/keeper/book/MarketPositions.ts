@@ -39,7 +39,7 @@ export class MarketPositions {
   /** Owners' checksummed addresses, as far as they were asked for. */
   private readonly names: (string | undefined)[] = [];
   /** Slots that have changed since the last {@link takeChanged}. */
-  private changed = new Set<number>();
+  private readonly changed = new Set<number>();
   private held = 0;
   private sum = 0n;
 
@@ -68,11 +68,11 @@ export class MarketPositions {
 
   set(owner: string, collateral: bigint, debtShares: bigint): void {
     const slot = this.owners.add(owner);
-    const before = { collateral: this.collateralOf(slot), debtShares: this.debtSharesOf(slot) };
-    this.sum += debtShares - before.debtShares;
-    this.held += Number(collateral !== 0n || debtShares !== 0n) - Number(!isEmpty(before));
+    const wasFilled = this.isFilled(slot);
+    this.sum += debtShares - this.debtSharesOf(slot);
     this.collateral[slot] = collateral;
     this.debtShares[slot] = debtShares;
+    this.held += Number(this.isFilled(slot)) - Number(wasFilled);
     if (slot >= this.ratios.length) {
       const ratios = new Float64Array(this.ratios.length * 2);
       ratios.set(this.ratios);
@@ -112,7 +112,7 @@ export class MarketPositions {
     const positions: Position[] = [];
     let next = from;
     for (; next < this.owners.slots && positions.length < most; next++) {
-      if (this.collateralOf(next) !== 0n || this.debtSharesOf(next) !== 0n) positions.push(this.at(next));
+      if (this.isFilled(next)) positions.push(this.at(next));
     }
     return { positions, next };
   }
@@ -124,20 +124,20 @@ export class MarketPositions {
    */
   takeChanged(all: boolean): Iterable<Position> {
     const { market } = this;
-    const slots = all ? everything(this.owners.slots) : Int32Array.from(this.changed);
-    this.changed = new Set();
+    const changed = Int32Array.from(this.changed);
+    const slots = all ? this.filled() : changed.slice();
+    // neighbours are written together, which touches fewer pages of a file
+    this.owners.sort(slots);
+    this.changed.clear();
     const collateral = new Array<bigint>(slots.length);
     const debtShares = new Array<bigint>(slots.length);
-    slots.forEach((slot, i) => {
+    for (let i = 0; i < slots.length; i++) {
+      const slot = slots[i] ?? 0;
       collateral[i] = this.collateralOf(slot);
       debtShares[i] = this.debtSharesOf(slot);
-    });
+    }
     const addresses = this.owners.copy(slots);
-    slots.forEach((slot, i) => {
-      if (collateral[i] !== 0n || debtShares[i] !== 0n) return;
-      this.owners.remove(slot);
-      this.names[slot] = undefined;
-    });
+    for (const slot of changed) if (!this.isFilled(slot)) this.forget(slot);
     return {
       *[Symbol.iterator]() {
         for (let i = 0; i < slots.length; i++) {
@@ -145,6 +145,22 @@ export class MarketPositions {
         }
       },
     };
+  }
+
+  private isFilled(slot: number): boolean {
+    return this.collateralOf(slot) !== 0n || this.debtSharesOf(slot) !== 0n;
+  }
+
+  private filled(): Int32Array {
+    const slots = new Int32Array(this.held);
+    let next = 0;
+    for (let slot = 0; slot < this.owners.slots; slot++) if (this.isFilled(slot)) slots[next++] = slot;
+    return slots;
+  }
+
+  private forget(slot: number): void {
+    this.owners.remove(slot);
+    this.names[slot] = undefined;
   }
 
   private test({ debtShares, collateral }: Bound): (slot: number) => boolean {
@@ -162,8 +178,7 @@ export class MarketPositions {
     const right = this.ratios[b] ?? 0;
     if (left > right * (1 + NEAR)) return true;
     if (right > left * (1 + NEAR)) return false;
-    const difference =
-      this.debtSharesOf(a) * this.collateralOf(b) - this.debtSharesOf(b) * this.collateralOf(a);
+    const difference = this.debtSharesOf(a) * this.collateralOf(b) - this.debtSharesOf(b) * this.collateralOf(a);
     return difference === 0n ? this.owners.compare(a, b) < 0 : difference > 0n;
   }
 
@@ -184,14 +199,4 @@ export class MarketPositions {
   private debtSharesOf(slot: number): bigint {
     return this.debtShares[slot] ?? 0n;
   }
-}
-
-function isEmpty({ collateral, debtShares }: Pick<Position, "collateral" | "debtShares">): boolean {
-  return collateral === 0n && debtShares === 0n;
-}
-
-function everything(slots: number): Int32Array {
-  const all = new Int32Array(slots);
-  for (let slot = 0; slot < slots; slot++) all[slot] = slot;
-  return all;
 }

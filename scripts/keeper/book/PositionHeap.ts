@@ -54,14 +54,15 @@ export class PositionHeap {
   first(most: number, holds: (item: number) => boolean, passes?: (item: number) => boolean): number[] {
     const frontier = new Frontier((a, b) => this.comesFirst(this.at(a), this.at(b)));
     if (passes === undefined) this.enter(frontier, 0, holds);
-    else this.walk(
-      (item) => !passes(item) && holds(item),
-      (place) => {
-        for (const child of [2 * place + 1, 2 * place + 2]) {
-          if (child < this.length && passes(this.at(child))) this.enter(frontier, child, holds);
-        }
-      },
-    );
+    else
+      this.walk(
+        (item) => !passes(item) && holds(item),
+        (place) => {
+          for (const child of [2 * place + 1, 2 * place + 2]) {
+            if (child < this.length && passes(this.at(child))) this.enter(frontier, child, holds);
+          }
+        },
+      );
     if (passes !== undefined && this.length > 0 && passes(this.at(0))) this.enter(frontier, 0, holds);
     const found: number[] = [];
     for (let place = frontier.pop(); place !== undefined && found.length < most; place = frontier.pop()) {

@@ -1,3 +1,5 @@
+import { getAddress } from "ethers";
+
 import { SpillwayError } from "../../lib";
 import type { Block } from "../chain/block";
 import { readVault } from "../chain/contracts";
@@ -70,7 +72,8 @@ export class Audit {
       positions.forEach((position, i) => {
         const actual = held?.[i];
         if (actual === undefined) return;
-        if (actual.collateral !== position.collateral || actual.debt !== debtOf(position, indexE27)) wrong.push(position);
+        if (actual.collateral !== position.collateral || actual.debt !== debtOf(position, indexE27))
+          wrong.push(position);
       });
     }
     const corrected = wrong.length > MOST_CORRECTIONS ? [] : await this.correct(rpc, block, wrong);
@@ -113,15 +116,14 @@ export class Audit {
     reads: Reads,
     positions: readonly Position[],
   ): { positions: Position[]; answer: Answer<{ collateral: bigint; debt: bigint }[]> }[] {
-    const byMarket = new Map<string, Position[]>();
+    const byMarket = new Map<string, Map<string, Position>>();
     for (const position of positions) {
-      const group = byMarket.get(position.market);
-      if (group === undefined) byMarket.set(position.market, [position]);
-      else group.push(position);
+      const group = byMarket.get(position.market) ?? new Map<string, Position>();
+      byMarket.set(position.market, group.set(position.owner.toLowerCase(), position));
     }
     return [...byMarket].map(([market, group]) => {
-      const owners = group.map(({ owner }) => owner);
-      return { positions: group, answer: reads.call(readVault.snapshot(this.vault, market, owners)) };
+      const owners = [...group.keys()];
+      return { positions: [...group.values()], answer: reads.call(readVault.snapshot(this.vault, market, owners)) };
     });
   }
 
@@ -134,7 +136,7 @@ export class Audit {
     return wrong.map((position, i) => {
       const actual = answers[i]?.value();
       if (actual === undefined) throw new SpillwayError("INTERNAL", "A position was not read.");
-      const right = { ...position, ...actual };
+      const right = { ...position, ...actual, owner: getAddress(position.owner) };
       this.book.correct(right, block.number);
       return right;
     });

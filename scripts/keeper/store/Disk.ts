@@ -60,10 +60,6 @@ export class Disk {
     return this.database.all(sql, values) as T[];
   }
 
-  get<T>(sql: string, values: BindValues = []): T | undefined {
-    return (this.database.get(sql, values) ?? undefined) as T | undefined;
-  }
-
   /** Carries out a statement. Only inside {@link write}. */
   run(sql: string, values: BindValues = []): void {
     let statement = this.statements.get(sql);

@@ -9,7 +9,7 @@ export class MetaTable implements Table {
   constructor(private readonly disk: Disk) {}
 
   get(name: string): string | undefined {
-    return this.disk.get<{ value: string }>("SELECT value FROM meta WHERE name = ?", [name])?.value;
+    return this.disk.all<{ value: string }>("SELECT value FROM meta WHERE name = ?", [name])[0]?.value;
   }
 
   /** Only inside the disk's `write`. */

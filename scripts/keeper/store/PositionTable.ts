@@ -29,8 +29,13 @@ export class PositionTable implements Table {
 
   constructor(private readonly disk: Disk) {}
 
-  /** Takes back what a checkpoint that never came to count has written, and removes what no longer counts. */
+  /**
+   * Takes back what a checkpoint that never came to count has written, and removes what no longer counts.
+   * @throws A `RangeError` for a row that is not what was written.
+   */
   clean({ generation, base }: Committed): void {
+    const begun = this.disk.all<Row>("SELECT * FROM positions WHERE generation > ?", [generation]);
+    for (const row of begun) positionOf(row, row.generation, row.value);
     this.disk.write(() => {
       this.disk.run("DELETE FROM positions WHERE generation > ? AND (oldGeneration = 0 OR oldGeneration < ?)", [
         generation,
@@ -62,7 +67,7 @@ export class PositionTable implements Table {
     this.disk.run("DELETE FROM positions WHERE market = ? AND owner = ?", [market, owner]);
   }
 
-  /** Removes up to `most` rows older than `base`. Only inside the disk's `write`. @returns How many were left before. */
+  /** Removes up to `most` rows older than `base`. Only inside the disk's `write`. @returns Whether there may be more. */
   removeOlder(base: number, most: number): boolean {
     const rows = this.disk.all<Pick<Row, "market" | "owner">>(
       "SELECT market, owner FROM positions WHERE generation < ? LIMIT ?",
@@ -104,7 +109,7 @@ function valueOf({ market, owner, collateral, debtShares }: Position, generation
   return `${amounts} ${checksum(`${market} ${owner} ${generation} ${amounts}`)}`;
 }
 
-function positionOf({ market, owner }: Row, generation: number, value: string): Position {
+function positionOf({ market, owner }: Pick<Row, "market" | "owner">, generation: number, value: string): Position {
   const [collateral, debtShares] = value.split(" ");
   if (!/^\d+ \d+ /.test(value)) throw new RangeError(`the position of ${owner} is not one`);
   const position = { market, owner, collateral: BigInt(collateral ?? 0), debtShares: BigInt(debtShares ?? 0) };

@@ -24,8 +24,8 @@ export class RequestTable implements Table {
     for (const controller of controllers) this.disk.run("INSERT INTO requests VALUES (?)", [controller]);
   }
 
-  /** What was replaced last has come to stay. */
-  kept(controllers: readonly string[]): void {
-    this.last = controllers.join();
+  /** What was replaced last has come to stay, or is not known any more. */
+  kept(controllers: readonly string[] | undefined): void {
+    this.last = controllers?.join();
   }
 }

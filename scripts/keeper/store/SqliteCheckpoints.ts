@@ -31,7 +31,7 @@ type Head = z.output<typeof headSchema>;
 export class SqliteCheckpoints implements Checkpoints {
   private head: Head | undefined;
   /** Of the checkpoint that was written last, whether or not it came to count. */
-  private generation: number;
+  private generation = 0;
 
   /** @param discard Begins the store anew: what is in it is not what was written. */
   constructor(
@@ -41,9 +41,13 @@ export class SqliteCheckpoints implements Checkpoints {
     private readonly requests: RequestTable,
     private readonly discard: (why: string) => void,
   ) {
-    this.head = this.readHead();
-    this.generation = this.head?.generation ?? 0;
-    this.positions.clean(this.committed);
+    try {
+      this.head = this.readHead();
+      this.generation = this.head?.generation ?? 0;
+      this.positions.clean(this.committed);
+    } catch (error) {
+      this.startAgain(error);
+    }
   }
 
   loadCheckpoint(): CheckpointHead | undefined {
@@ -65,9 +69,7 @@ export class SqliteCheckpoints implements Checkpoints {
       if (count === this.head?.count) return true;
       throw new RangeError(`${count} positions instead of ${this.head?.count ?? 0}`);
     } catch (error) {
-      if (!(error instanceof RangeError || error instanceof SQLite3Error)) throw error;
-      this.head = undefined;
-      this.discard(error.message);
+      this.startAgain(error);
       return false;
     }
   }
@@ -76,17 +78,17 @@ export class SqliteCheckpoints implements Checkpoints {
     const generation = ++this.generation;
     const { base, generation: committed } = this.committed;
     const gone: Position[] = [];
-    let good = true;
+    const written = { all: true };
     await inSlices(positions, AT_ONCE, (slice) => {
-      good &&= this.disk.write(() => {
+      written.all &&= this.disk.write(() => {
         for (const position of slice) this.positions.put(position, generation, committed);
       });
       gone.push(...slice.filter(({ collateral, debtShares }) => collateral === 0n && debtShares === 0n));
     });
-    if (!good) return false;
+    if (!written.all) return false;
 
     const head = { block, hash, generation, base: whole ? generation : base, count };
-    good = this.disk.write(() => {
+    const good = this.disk.write(() => {
       this.requests.replace(controllers);
       this.meta.set("checkpoint", JSON.stringify(head));
       this.meta.set("checkpointSum", String(checksum(JSON.stringify(head))));
@@ -113,13 +115,23 @@ export class SqliteCheckpoints implements Checkpoints {
     }
   }
 
+  /** What is in the store is not what was written. */
+  private startAgain(error: unknown): void {
+    if (!(error instanceof RangeError || error instanceof SQLite3Error)) throw error;
+    this.discard(error.message);
+    this.head = undefined;
+    this.generation = 0;
+    this.requests.kept(undefined);
+  }
+
   private get committed(): Committed {
     return { generation: this.head?.generation ?? 0, base: this.head?.base ?? 1 };
   }
 
   private readHead(): Head | undefined {
     const text = this.meta.get("checkpoint");
-    if (text === undefined || String(checksum(text)) !== this.meta.get("checkpointSum")) return undefined;
-    return headSchema.safeParse(JSON.parse(text)).data;
+    if (text === undefined) return undefined;
+    if (String(checksum(text)) !== this.meta.get("checkpointSum")) throw new RangeError("the checkpoint was changed");
+    return headSchema.parse(JSON.parse(text));
   }
 }

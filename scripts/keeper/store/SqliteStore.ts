@@ -18,7 +18,7 @@ export class SqliteStore implements Store {
   private readonly missedWork: MissedTable;
   private readonly positions: PositionTable;
   private readonly requests: RequestTable;
-  private checkpoints: SqliteCheckpoints;
+  private readonly checkpoints: SqliteCheckpoints;
   private floor: number;
 
   /**
@@ -37,8 +37,10 @@ export class SqliteStore implements Store {
     this.missedWork = new MissedTable(this.disk);
     this.positions = new PositionTable(this.disk);
     this.requests = new RequestTable(this.disk);
-    this.checkpoints = this.begin();
+    this.createTables();
     this.floor = Number(this.meta.get("nonceFloor") ?? 0);
+    const { disk, meta, positions, requests } = this;
+    this.checkpoints = new SqliteCheckpoints(disk, meta, positions, requests, (why) => this.discard(why));
   }
 
   get trouble(): string | undefined {
@@ -79,7 +81,7 @@ export class SqliteStore implements Store {
   }
 
   /** Makes the tables that are missing, and empties those of another scope. */
-  private begin(): SqliteCheckpoints {
+  private createTables(): void {
     const tables = [this.meta, this.missedWork, this.positions, this.requests];
     const create = (): void => {
       for (const table of tables) this.disk.exec(table.create);
@@ -87,15 +89,15 @@ export class SqliteStore implements Store {
       for (const { name } of tables) this.disk.exec(`DELETE FROM ${name}`);
       this.meta.set("scope", this.scope);
     };
-    if (!this.disk.write(create)) {
-      this.disk.keepInMemory();
-      this.disk.write(create);
-    }
-    return new SqliteCheckpoints(this.disk, this.meta, this.positions, this.requests, (why) => {
-      this.disk.discard(why);
-      this.checkpoints = this.begin();
-      // what else was in it is lost with it, but not what is known
-      this.disk.write(() => this.meta.set("nonceFloor", String(this.floor)));
-    });
+    if (this.disk.write(create)) return;
+    this.disk.keepInMemory();
+    this.disk.write(create);
+  }
+
+  private discard(why: string): void {
+    this.disk.discard(why);
+    this.createTables();
+    // what else was in it is lost with it, but not what is known
+    this.disk.write(() => this.meta.set("nonceFloor", String(this.floor)));
   }
 }
