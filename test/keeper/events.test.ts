@@ -54,7 +54,7 @@ const place = { blockNumber: "0x1f4", transactionHash: id("a transaction") };
 
 describe("events", () => {
   const seen = new Set<string>();
-  for (const [contract, abi] of Object.entries({ vaultAbi, auctionHouseAbi, bufferAbi }) as [string, Interface][]) {
+  for (const [contract, abi] of Object.entries<Interface>({ vaultAbi, auctionHouseAbi, bufferAbi })) {
     abi.forEachEvent((event) => {
       it(`reads ${event.name} of ${contract} as ethers does`, () => {
         for (let round = 0; round < 20; round++) {

@@ -168,9 +168,9 @@ describe("SqliteStore", () => {
 
   it("works in memory where there is no room from the start", async () => {
     const { writeSync } = fs;
-    fs.writeSync = (() => {
+    fs.writeSync = () => {
       throw Object.assign(new Error("ENOSPC"), { code: "ENOSPC" });
-    });
+    };
     try {
       const store = open();
       expect(await store.saveCheckpoint(checkpointOf(1))).to.equal(true);
