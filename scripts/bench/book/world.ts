@@ -146,6 +146,10 @@ async function place(
   await chain.settle("a deposit");
   await chain.setTokenBalance(collateral, vault, held);
 
+  // while there is little state yet: a block takes anvil the longer the more of it there is
+  await anvil.rpc.call("anvil_mine", `0x${HISTORY.toString(16)}`, "0x1");
+  await chain.start();
+
   const market = keccak256(pair(collateral, SLOTS.positions));
   const writes = positions.map(({ owner, collateral: amount, debtShares }): RpcCall => {
     const slot = keccak256(`${zeroPadValue(owner, 32)}${market.slice(2)}`);
@@ -158,8 +162,6 @@ async function place(
   const marketSlot = BigInt(keccak256(pair(collateral, SLOTS.markets)));
   await addTo(anvil.rpc, vault, toBeHex(marketSlot + MARKET_DEBT.slot, 32), MARKET_DEBT.bit, debt);
 
-  await anvil.rpc.call("anvil_mine", toBeHex(HISTORY), "0x1");
-  await chain.start();
   ready.refreshFeeds();
   await chain.settle("prices");
   await check(chain, vault, collateral, positions, debt);

@@ -69,25 +69,9 @@ export class AddressTable {
     return textOf(this.words, slot);
   }
 
-  /** The addresses of these slots as they are now, whatever becomes of the slots. */
-  copy(slots: Int32Array): (index: number) => string {
-    const words = new Uint32Array(slots.length * WORDS);
-    for (let i = 0; i < slots.length; i++) {
-      const from = (slots[i] ?? 0) * WORDS;
-      for (let word = 0; word < WORDS; word++) words[i * WORDS + word] = this.words[from + word] ?? 0;
-    }
-    return (index) => textOf(words, index);
-  }
-
-  /** Sorts slots by the first 32 bits of their addresses, in place. */
-  sort(slots: Int32Array): void {
-    if (slots.length > INDICES) return;
-    const keys = new Float64Array(slots.length);
-    // both fit into the 53 bits of a number; a sort of numbers takes no calls
-    for (let i = 0; i < slots.length; i++) keys[i] = (this.words[(slots[i] ?? 0) * WORDS] ?? 0) * INDICES + i;
-    keys.sort();
-    const before = slots.slice();
-    for (let i = 0; i < slots.length; i++) slots[i] = before[(keys[i] ?? 0) % INDICES] ?? 0;
+  /** The addresses of all slots as they are now, whatever becomes of the slots. */
+  copy(): Addresses {
+    return new Addresses(this.words.slice(0, this.used * WORDS));
   }
 
   /** Orders two slots by address. */
@@ -135,6 +119,27 @@ export class AddressTable {
       while (this.table[place] !== EMPTY) place = (place + 1) & mask;
       this.table[place] = slot;
     }
+  }
+}
+
+/** A copy of a table's addresses. */
+export class Addresses {
+  constructor(private readonly words: Uint32Array) {}
+
+  /** The address of a slot, in lower case. */
+  address(slot: number): string {
+    return textOf(this.words, slot);
+  }
+
+  /** Sorts slots by the first 32 bits of their addresses, in place. */
+  sort(slots: Int32Array): void {
+    if (slots.length > INDICES) return;
+    const keys = new Float64Array(slots.length);
+    // both fit into the 53 bits of a number; a sort of numbers takes no calls
+    for (let i = 0; i < slots.length; i++) keys[i] = (this.words[(slots[i] ?? 0) * WORDS] ?? 0) * INDICES + i;
+    keys.sort();
+    const before = slots.slice();
+    for (let i = 0; i < slots.length; i++) slots[i] = before[(keys[i] ?? 0) % INDICES] ?? 0;
   }
 }
 
