@@ -84,6 +84,7 @@ export async function connect(settings: Settings, rpc: Rpc, signer: Pick<Signer,
     profitReceiver: settings.profitReceiver ?? signer.address,
     maxActions: settings.maxActions,
     checkBlocks: settings.checkBlocks,
+    auditPositions: settings.auditPositions,
     dryRun: settings.dryRun,
   };
 }

@@ -17,6 +17,7 @@ export type ErrorCode =
   | "WRONG_CHAIN"
   | "MISSING_CONTRACT"
   | "PORT_IN_USE"
+  | "STORE_IN_USE"
   | "OUT_NOT_EMPTY"
   | "INTERNAL";
 

@@ -5,7 +5,7 @@ import { toHex } from "../../scripts/keeper/chain/rpc";
 import type { Outcome } from "../../scripts/keeper/sender/job";
 import { Sender, type SenderConfig } from "../../scripts/keeper/sender/Sender";
 import { SignerPool } from "../../scripts/keeper/sender/SignerPool";
-import { Store } from "../../scripts/keeper/store/Store";
+import { SqliteStore } from "../../scripts/keeper/store/SqliteStore";
 import { FaultyRpc, GWEI, ONCE, ONCE_A_BLOCK, REVERTS, job, limits, rival, startChain, wallet } from "./senderWorld";
 
 const sixteen = Array.from({ length: 16 }, (_, i) => `job ${i}`);
@@ -14,7 +14,7 @@ const keysOf = (outcomes: readonly Outcome[]) => outcomes.map(({ job: done, resu
 describe("Sender under faults", () => {
   let chain: Awaited<ReturnType<typeof startChain>>;
   let rpc: FaultyRpc;
-  let store: Store;
+  let store: SqliteStore;
   let sender: Sender;
 
   before(async () => {
@@ -23,7 +23,7 @@ describe("Sender under faults", () => {
   after(() => chain.stop());
   beforeEach(async () => {
     rpc = new FaultyRpc(chain.node);
-    store = new Store(":memory:", "test");
+    store = new SqliteStore(":memory:", "test");
     await chain.fund(wallet.address);
     await chain.call("anvil_dropAllTransactions");
     await chain.mine(GWEI);

@@ -1,10 +1,12 @@
 import { accessSync, constants, existsSync } from "node:fs";
 import { dirname } from "node:path";
 
-import { formatEther } from "ethers";
+import { formatEther, getAddress } from "ethers";
 
 import { SpillwayError } from "../../lib";
+import type { Book } from "../book/Book";
 import { Follower } from "../book/Follower";
+import type { Position } from "../book/position";
 import type { Block } from "../chain/block";
 import { HttpRpc } from "../chain/HttpRpc";
 import { Reads } from "../chain/Reads";
@@ -79,6 +81,12 @@ async function attempt<T>(findings: Finding[], what: string, run: () => Promise<
     findings.push(failed(what, error));
     return undefined;
   }
+}
+
+/** All of a book's, owners checksummed. */
+function positionsOf(book: Book): Position[] {
+  const { positions } = book.slice({ market: 0, place: 0 }, book.size);
+  return positions.map((position) => ({ ...position, owner: getAddress(position.owner) }));
 }
 
 async function checkStore(path: string): Promise<Finding[]> {
@@ -198,7 +206,7 @@ async function checkWork(
     const apply = follower.read(reads, head);
     await reads.send(rpc);
     apply();
-    const chosen = choose(follower.book.positions(), most);
+    const chosen = choose(positionsOf(follower.book), most);
     findings.push({
       what: "book",
       status: "ok",
