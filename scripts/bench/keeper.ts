@@ -106,7 +106,7 @@ async function main(): Promise<void> {
 
 async function measure(count: number, log: (words: string) => void): Promise<Figures> {
   const positions = benchPositions(count);
-  const hits = { few: priceTicks(positions, 0.99), many: priceTicks(positions, 0.6) };
+  const hits = { few: priceTicks(positions, 0.99), many: priceTicks(positions, 0.24) };
   const world = await BenchWorld.create(positions, log);
   const folder = mkdtempSync(join(tmpdir(), "keeper-bench-"));
   const proxy = await Proxy.start(world.url, world.events);

@@ -139,6 +139,8 @@ export class Disk {
     const database = new Database(this.path);
     try {
       database.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;");
+      // the log is moved into the file a megabyte at a time, which holds nothing up
+      database.exec("PRAGMA wal_autocheckpoint = 256");
       const found = database.get("PRAGMA quick_check(1)") as { quick_check: string };
       if (found.quick_check !== "ok") throw new SQLite3Error(`malformed: ${found.quick_check}`);
       const { user_version: version } = database.get("PRAGMA user_version") as { user_version: number };

@@ -11,8 +11,8 @@ import type { MetaTable } from "./MetaTable";
 import { type Committed, type PositionTable, checksum } from "./PositionTable";
 import type { RequestTable } from "./RequestTable";
 
-/** Positions written, or read, before others have a turn: some 10 ms. */
-const AT_ONCE = 256;
+/** Positions written, or read, before others have a turn: some 5 ms. */
+const AT_ONCE = 128;
 const READ_AT_ONCE = 2_000;
 
 const headSchema = z.object({

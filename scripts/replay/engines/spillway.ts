@@ -136,7 +136,11 @@ export class Spillway implements Engine {
     const flashLiquidator = at("FlashLiquidator");
     this.keeper = new Keeper({
       ...{ rpc: this.rpc, signer: this.signer, config: this.keeperConfig(flashLiquidator, fromBlock) },
-      ...{ store: new SqliteStore(":memory:", "replay"), metrics: new Metrics(), coordination: new InProcessCoordination() },
+      ...{
+        store: new SqliteStore(":memory:", "replay"),
+        metrics: new Metrics(),
+        coordination: new InProcessCoordination(),
+      },
       log: pino({ level: process.env["KEEPER_LOG"] ?? "silent" }, pino.destination(2)),
     });
   }
