@@ -228,6 +228,23 @@ describe("Keeper", () => {
     expect(await m.house.isOpen(m.weth)).to.equal(true);
   });
 
+  it("reads changed settings again until it has them", async () => {
+    const m = await loadFixture(market);
+    const { step, rpc } = await runKeeper(await config(m));
+    await step();
+    const oracle = await hre.ethers.deployContract("MockOracle", [priceE36(2350n)]);
+    const { maxLtvBps, lltvBps, debtCeiling, minDebt } = await m.vault.market(m.weth);
+    await m.vault.setMarket(m.weth, { oracle, borrowOracle: oracle, maxLtvBps, lltvBps, debtCeiling, minDebt });
+    const settings = m.house.interface.encodeFunctionData("laneParameters", [await m.weth.getAddress()]);
+    rpc.dropped = (requests) => requests.some(({ params }) => JSON.stringify(params).includes(settings));
+    let error: unknown;
+    await step().catch((thrown: unknown) => (error = thrown));
+    expect(error).to.include({ code: "RPC_UNREACHABLE" });
+    rpc.dropped = () => false;
+    await step(); // reads the settings
+    expect(kinds(await step())).to.deep.equal(["open"]);
+  });
+
   it("finds a book that is wrong and reads it anew", async () => {
     const m = await loadFixture(market);
     const settings = await config(m);

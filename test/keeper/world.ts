@@ -9,7 +9,9 @@ import { pino } from "pino";
 import { parseBlock } from "../../scripts/keeper/chain/block";
 import { type Rpc, type RpcReply, type RpcRequest } from "../../scripts/keeper/chain/rpc";
 import { InProcessCoordination } from "../../scripts/keeper/coordination/Coordination";
-import { type Action, Keeper, type KeeperConfig } from "../../scripts/keeper/keeper";
+import type { Action } from "../../scripts/keeper/execute";
+import { Keeper, type KeeperConfig } from "../../scripts/keeper/keeper";
+import { SpillwayError } from "../../scripts/lib";
 import { Metrics } from "../../scripts/keeper/metrics/Metrics";
 import { Store } from "../../scripts/keeper/store/Store";
 
@@ -18,9 +20,12 @@ export class HardhatRpc implements Rpc {
   roundTrips = 0;
   /** Methods that are answered with an error from now on. */
   readonly broken = new Set<string>();
+  /** Batches for which this is true get no answer. */
+  dropped: (requests: readonly RpcRequest[]) => boolean = () => false;
 
   async batch(requests: readonly RpcRequest[]): Promise<RpcReply[]> {
     this.roundTrips++;
+    if (this.dropped(requests)) throw new SpillwayError("RPC_UNREACHABLE", "The batch was dropped.");
     const replies: RpcReply[] = [];
     for (const { method, params } of requests) replies.push(await this.one(method, params));
     return replies;

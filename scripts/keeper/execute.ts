@@ -1,0 +1,115 @@
+import type { Logger } from "pino";
+
+import type { Block } from "./chain/block";
+import type { Coordination } from "./coordination/Coordination";
+import { type Targets, jobOf, keyOf } from "./jobs";
+import type { Metrics } from "./metrics/Metrics";
+import { Missed } from "./Missed";
+import type { Plan } from "./plan";
+import type { Job, Outcome, Sender } from "./sender/Sender";
+import type { Decision } from "./strategy/view";
+
+/** A transaction that the node accepted. */
+export interface Action {
+  decision: Decision;
+  nonce: number;
+  hash: string;
+}
+
+/** What an executor works with. */
+export interface ExecutorDeps {
+  sender: Sender;
+  coordination: Coordination;
+  missed: Missed;
+  metrics: Metrics;
+  log: Logger;
+  targets: Targets;
+  /** The most transactions in one block. */
+  maxActions: number;
+}
+
+/** The most blocks for which a job that keeps failing is left alone. */
+const LONGEST_REST = 32;
+
+/** Carries plans out: claims what is to be done, sends it, and learns what became of it. */
+export class Executor {
+  /** Jobs that failed: how often in a row, and the block before which they aren't tried again. */
+  private readonly resting = new Map<string, { failures: number; until: number }>();
+
+  constructor(private readonly deps: ExecutorDeps) {}
+
+  /**
+   * Sends what of a plan is not under way, as far as it goes through and pays when it is simulated.
+   * @throws SpillwayError `RPC_UNREACHABLE`, `RPC_ERROR`; what was claimed is let go of.
+   */
+  async execute(plan: Plan): Promise<Action[]> {
+    const { block } = plan;
+    const claimed = await this.claim(plan);
+    const { sent, refused } = await this.send(claimed, block);
+    for (const { job, reason } of refused) await this.giveUp(job, reason, claimed.get(job), block);
+    return sent.flatMap(({ job, nonce, hash }) => {
+      const decision = claimed.get(job);
+      if (decision === undefined) return []; // a transaction of an earlier block, sent again
+      this.resting.delete(job.key);
+      this.deps.missed.explainDecision(decision, "outrun");
+      this.deps.metrics.sent.inc({ kind: job.kind });
+      this.deps.log.info({ block: block.number, job: job.key, nonce, hash }, "sent");
+      return [{ decision, nonce, hash }];
+    });
+  }
+
+  /** Sends nothing, and says what it would have. */
+  stayIdle({ block, decisions }: Plan, reason: "node-lags" | "dry-run"): void {
+    for (const decision of decisions) this.deps.missed.explainDecision(decision, reason);
+    const would = decisions.map(keyOf);
+    if (would.length > 0) this.deps.log.info({ block: block.number, reason, would }, "idle");
+  }
+
+  /** Takes note of what became of transactions. */
+  async settle(outcomes: readonly Outcome[], block: Block): Promise<void> {
+    const { coordination, metrics, log } = this.deps;
+    for (const { job, nonce, result, gasPaid } of outcomes) {
+      metrics.outcomes.inc({ kind: job?.kind ?? "given-up", outcome: result });
+      log.info({ block: block.number, job: job?.key, nonce, result, gasPaid: String(gasPaid) }, "outcome");
+      if (job === undefined) continue;
+      await coordination.release(job.key);
+      if (result === "reverted") this.rest(job, block);
+    }
+  }
+
+  private async claim({ block, decisions, weiPriceE36 }: Plan): Promise<Map<Job, Decision>> {
+    const { coordination, targets, maxActions } = this.deps;
+    const claimed = new Map<Job, Decision>();
+    for (const decision of decisions) {
+      if (claimed.size === maxActions) break;
+      const job = jobOf(decision, targets, weiPriceE36);
+      const rested = (this.resting.get(job.key)?.until ?? 0) <= block.number;
+      if (rested && (await coordination.claim(job.key))) claimed.set(job, decision);
+    }
+    return claimed;
+  }
+
+  private async send(claimed: ReadonlyMap<Job, Decision>, block: Block): ReturnType<Sender["send"]> {
+    try {
+      return await this.deps.sender.send([...claimed.keys()], block);
+    } catch (error) {
+      for (const { key } of claimed.keys()) await this.deps.coordination.release(key);
+      throw error;
+    }
+  }
+
+  private async giveUp(job: Job, reason: string, decision: Decision | undefined, block: Block): Promise<void> {
+    const { coordination, missed, metrics, log } = this.deps;
+    await coordination.release(job.key);
+    this.rest(job, block);
+    if (decision !== undefined) missed.explainDecision(decision, reason);
+    metrics.refused.inc({ kind: job.kind, reason: Missed.label(reason) });
+    log.info({ block: block.number, job: job.key, reason }, "not sent");
+  }
+
+  /** A job that keeps failing is tried after 1, 2, 4 … blocks, so that it can't crowd out the others. */
+  private rest({ key }: Job, block: Block): void {
+    const failures = (this.resting.get(key)?.failures ?? 0) + 1;
+    this.resting.set(key, { failures, until: block.number + Math.min(LONGEST_REST, 2 ** (failures - 1)) });
+  }
+}
