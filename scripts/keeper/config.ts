@@ -4,6 +4,7 @@ import { getAddress, isAddress } from "ethers";
 import { z } from "zod";
 
 import { SpillwayError } from "../lib";
+import { venueSchema } from "./venues/kinds";
 
 const address = z
   .string()
@@ -24,6 +25,8 @@ const settingsSchema = z
     vault: address,
     flashLiquidator: address,
     pools: z.record(address, address).default({}),
+    venues: z.record(address, z.array(venueSchema)).default({}),
+    capital: z.enum(["flash", "own"], "is neither flash nor own").default("flash"),
     fromBlock: whole.default(0),
     nativeMarket: address.optional(),
     weiPriceE36: amount.optional(),

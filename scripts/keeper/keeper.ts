@@ -15,12 +15,19 @@ import { type Plan, planOf } from "./plan";
 import { type Outcome, Sender, type SenderConfig, type Signer } from "./sender/Sender";
 import type { Store } from "./store/Store";
 import type { Policy } from "./strategy/view";
+import { outletOpener } from "./venues/open";
+import type { Outlet } from "./venues/Outlet";
+import type { VenueChoice } from "./venues/Venue";
 
 /** Keeper configuration. Addresses checksummed. */
 export interface KeeperConfig {
   addresses: ProtocolAddresses & { flashLiquidator: string };
-  /** The Uniswap v3 pool that each collateral is sold on. One without a pool is not bought. */
+  /** Shorthand for one Uniswap v3 pool that a collateral is sold on. */
   pools: ReadonlyMap<string, string>;
+  /** Venues that each collateral is sold on, beside its pool. One without any is not bought. */
+  venues?: ReadonlyMap<string, readonly VenueChoice[]>;
+  /** Whether collateral is sold in the transaction that buys it (`flash`), or bought with the signer's money and kept. */
+  capital?: "flash" | "own";
   /** The block in which the vault was deployed, or one before it. */
   fromBlock: number;
   /** The most blocks to ask logs for at once. */
@@ -67,9 +74,9 @@ export class Keeper {
 
   constructor(private readonly deps: KeeperDeps) {
     const { rpc, config, signer, store, metrics, coordination, log } = deps;
-    const { addresses, pools, policy, maxActions } = config;
+    const { addresses, policy, maxActions } = config;
     this.follower = new Follower(rpc, { ...config, ...addresses });
-    this.markets = new Markets(rpc, addresses, pools);
+    this.markets = new Markets(rpc, addresses, outletOpener(rpc, signer.address, config));
     this.observer = new Observer(rpc, this.follower, this.markets, {
       addresses,
       weiPrice: config.weiPrice,
@@ -80,7 +87,8 @@ export class Keeper {
     this.missed = new Missed(store, metrics);
     const { sender, missed } = this;
     const targets = { ...config, ...addresses };
-    this.executor = new Executor({ sender, coordination, missed, metrics, log, targets, maxActions });
+    const outletOf = (market: string): Outlet | undefined => this.markets.outlet(market);
+    this.executor = new Executor({ sender, coordination, missed, metrics, log, targets, outletOf, maxActions });
     this.auditor = new Auditor(rpc, this.follower, addresses.vault);
   }
 

@@ -10,6 +10,7 @@ export type ErrorCode =
   | "REDIS_UNREACHABLE"
   | "WRONG_CHAIN"
   | "MISSING_CONTRACT"
+  | "VENUE_ERROR"
   | "PORT_IN_USE"
   | "OUT_NOT_EMPTY"
   | "INTERNAL";

@@ -1,6 +1,7 @@
 import { expect } from "chai";
 
-import { PRICE_SCALE, Q96, quoteRanges, WAD } from "../../scripts/lib";
+import { PRICE_SCALE, Q96, quoteRanges, type PoolState, WAD } from "../../scripts/lib";
+import { joinQuotes } from "../../scripts/keeper/venues/joinQuotes";
 import { decideAbsorb } from "../../scripts/keeper/strategy/absorb";
 import { decideBuy, decideInventory, gainOnceOpen, termsOf } from "../../scripts/keeper/strategy/buy";
 import { decide, decideFulfil, decideOpen, decideSync } from "../../scripts/keeper/strategy/decide";
@@ -83,15 +84,19 @@ function market(positions: PositionView[], changes: Partial<MarketView> = {}): M
   };
 }
 
+function quotePool(pool: PoolState) {
+  return joinQuotes([{ venue: "pool", gas: GAS_UNITS.leg, quote: quoteRanges(pool) }]);
+}
+
 /** A pool at a price of 1 without a fee; selling `liquidity / 100` moves it by about 2 %. */
 function venue(liquidity: bigint, sqrtPriceX96 = Q96) {
-  return quoteRanges({ sqrtPriceX96, fee: 0n, zeroForOne: true, ranges: [{ liquidity, sqrtPriceEndX96: Q96 / 2n }] });
+  return quotePool({ sqrtPriceX96, fee: 0n, zeroForOne: true, ranges: [{ liquidity, sqrtPriceEndX96: Q96 / 2n }] });
 }
 
 /** A pool that pays a tenth more than the oracle says, for any amount. */
 const generous = venue(10n ** 12n, (Q96 * 105n) / 100n);
 /** A pool that takes a tenth. */
-const stingy = quoteRanges({ sqrtPriceX96: Q96, fee: 100_000n, zeroForOne: true, ranges: [] });
+const stingy = quotePool({ sqrtPriceX96: Q96, fee: 100_000n, zeroForOne: true, ranges: [] });
 
 function position(owner: string, collateral: bigint, debt: bigint): PositionView {
   return viewPosition({ market: "M", owner, collateral, debtShares: debt }, 10n ** 27n, PRICE_SCALE);
@@ -128,7 +133,7 @@ describe("decideBuy", () => {
     expect(amounts(market([big], { quote: generous }))).to.deep.equal([70_000n]); // 700 s at 100 a second
     // (0.94 − 0.75)·q + 0.0001·q²/200 = 8,200 − 7,500
     expect(amounts(market([position("a", 10_000n, 8_200n)]))).to.deep.equal([3_648n]);
-    const shallow = quoteRanges({
+    const shallow = quotePool({
       sqrtPriceX96: Q96,
       fee: 0n,
       zeroForOne: true,

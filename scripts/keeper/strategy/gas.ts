@@ -15,6 +15,8 @@ export const GAS_UNITS = {
   /** Each position of a buy. */
   order: 38_000n,
   buyInventory: 310_000n,
+  /** A leg on a Uniswap v3 pool, which is part of `buy` and `buyInventory`: each further one comes on top. */
+  leg: 100_000n,
   fulfil: 325_000n,
   sync: 150_000n,
 } as const;
