@@ -13,7 +13,7 @@ import { IVault } from "./IVault.sol";
 ///
 /// A leg may call any contract with any data. The calls are made by this contract, so they can't reach those who know it or
 /// whose tokens it holds: the vault, the house, the buffer, this contract, the loan asset and every market's collateral are
-/// refused. A target must take exactly what its leg sells. So nobody can have it leave an approval of a token that it ever has to hold, or buy in its name. The one
+/// refused. A target must take some of what its leg sells, and no more. So nobody can have it leave an approval of a token that it ever has to hold, or buy in its name. The one
 /// approval that a leg gets is of its own collateral, and is taken back after the call. Between transactions the contract
 /// holds nothing; what is sent to it goes to whoever calls next.
 interface IFlashLiquidator {
@@ -22,7 +22,8 @@ interface IFlashLiquidator {
     /// @custom:member UniswapV3Path A pool of collateral and a middle token; `abi.encode(middle token, pool of it and the
     /// loan asset)`.
     /// @custom:member UniswapV2 A pair of collateral and loan asset with a fee of 0.3 %; no data.
-    /// @custom:member Call A contract that takes the collateral by allowance; the calldata.
+    /// @custom:member Call A contract that takes up to the leg's collateral by allowance; the calldata. What it leaves goes to
+    /// the last leg, or to the receiver of the profit where it is the last one itself.
     enum LegKind {
         UniswapV3,
         UniswapV3Path,
@@ -34,7 +35,7 @@ interface IFlashLiquidator {
     /// @param kind How it sells.
     /// @param venue The pool, the first pool of a path, the pair, or the contract to call.
     /// @param shareWad The share of what was bought, Wad, rounded down to a unit. The last leg sells the rest, whatever its
-    /// share says. A leg with nothing to sell is passed over.
+    /// share says, and what calls before it have left. A leg with nothing to sell is passed over.
     /// @param minOut The least loan asset that the leg must bring, in smallest units.
     /// @param data See `LegKind`.
     struct Leg {
@@ -84,7 +85,7 @@ interface IFlashLiquidator {
     // ------------------------------------------------------------------------------------------------ keepers
 
     /// @notice Buys `orders` of one market from its lane, sells exactly what was bought along `route`, pays the vault and
-    /// sends the rest to `profitReceiver`.
+    /// sends the rest to `profitReceiver`, with collateral that a call as the last leg has left.
     /// @param route The venues, one to four.
     /// @param collateral The market.
     /// @param orders Positions, in the order in which they are bought from.

@@ -37,6 +37,8 @@ contract FlashLiquidator is IFlashLiquidator, IBuyer, IUniswapV3SwapCallback {
     /// @dev What we sell to it, and how much of it is left to pay. Kept here, since a pool could say anything in the callback.
     address private transient selling;
     uint256 private transient left;
+    /// @dev What a route that ends with a call has not sold, for the receiver of the profit.
+    uint256 private transient unsold;
 
     /// @dev Reverts with `ZeroAddress`, `NotLinked`.
     constructor(IAuctionHouse auctionHouse_) {
@@ -146,7 +148,8 @@ contract FlashLiquidator is IFlashLiquidator, IBuyer, IUniswapV3SwapCallback {
     ) private returns (uint256 profit) {
         profit = _balanceOf(loanAsset);
         if (profit != 0) IERC20(loanAsset).safeTransfer(profitReceiver, profit);
-        seller = address(0);
+        if (unsold != 0) IERC20(collateral).safeTransfer(profitReceiver, unsold);
+        (seller, unsold) = (address(0), 0);
         emit Liquidated(collateral, msg.sender, bought, cost, profit);
     }
 
@@ -156,19 +159,21 @@ contract FlashLiquidator is IFlashLiquidator, IBuyer, IUniswapV3SwapCallback {
             Leg memory leg = route[i];
             uint256 part = i + 1 == route.length ? rest : (amount * leg.shareWad) / WAD;
             if (part == 0) continue;
-            rest -= part;
             if (leg.minOut == 0) {
-                _sellOn(leg, collateral, part);
+                rest -= _sellOn(leg, collateral, part);
                 continue;
             }
             uint256 before = _balanceOf(loanAsset);
-            _sellOn(leg, collateral, part);
+            rest -= _sellOn(leg, collateral, part);
             uint256 proceeds = _balanceOf(loanAsset) - before;
             if (proceeds < leg.minOut) revert VenueGaveLess(leg.venue, proceeds, leg.minOut);
         }
+        if (rest != 0) unsold = rest;
     }
 
-    function _sellOn(Leg memory leg, address collateral, uint256 amount) private {
+    /// @return sold All of `amount`; a call may sell less.
+    function _sellOn(Leg memory leg, address collateral, uint256 amount) private returns (uint256 sold) {
+        sold = amount;
         if (leg.kind == LegKind.UniswapV3) {
             _swap(leg.venue, collateral, loanAsset, amount);
         } else if (leg.kind == LegKind.UniswapV3Path) {
@@ -176,7 +181,7 @@ contract FlashLiquidator is IFlashLiquidator, IBuyer, IUniswapV3SwapCallback {
         } else if (leg.kind == LegKind.UniswapV2) {
             _swapOnPair(leg.venue, collateral, amount);
         } else {
-            _call(leg, collateral, amount);
+            sold = _call(leg, collateral, amount);
         }
     }
 
@@ -191,9 +196,9 @@ contract FlashLiquidator is IFlashLiquidator, IBuyer, IUniswapV3SwapCallback {
             zeroForOne ? TickMath.MIN_SQRT_PRICE + 1 : TickMath.MAX_SQRT_PRICE - 1,
             ""
         );
-        uint256 unsold = left;
+        uint256 unpaid = left;
         (swapping, selling, left) = (address(0), address(0), 0);
-        if (unsold != 0) revert VenueTooShallow(pool, amount, amount - unsold);
+        if (unpaid != 0) revert VenueTooShallow(pool, amount, amount - unpaid);
     }
 
     function _swapTwice(Leg memory leg, address collateral, uint256 amount) private {
@@ -216,8 +221,8 @@ contract FlashLiquidator is IFlashLiquidator, IBuyer, IUniswapV3SwapCallback {
         IUniswapV2Pair(pair).swap(zeroForOne ? 0 : out, zeroForOne ? out : 0, address(this), "");
     }
 
-    /// @dev The target takes exactly `amount`: more would be another leg's, and less would stay here for the next caller.
-    function _call(Leg memory leg, address collateral, uint256 amount) private {
+    /// @dev Calldata names an amount, of which the buy may have brought a little less than was expected.
+    function _call(Leg memory leg, address collateral, uint256 amount) private returns (uint256 sold) {
         address target = leg.venue;
         if (
             target == address(vault) ||
@@ -232,10 +237,10 @@ contract FlashLiquidator is IFlashLiquidator, IBuyer, IUniswapV3SwapCallback {
         IERC20(collateral).forceApprove(target, amount);
         target.functionCall(leg.data);
         IERC20(collateral).forceApprove(target, 0);
-        uint256 kept = before - amount;
         uint256 here = _balanceOf(collateral);
-        if (here < kept) revert VenueTookMore(target, amount);
-        if (here > kept) revert VenueTooShallow(target, amount, here < before ? before - here : 0);
+        sold = here < before ? before - here : 0;
+        if (sold > amount) revert VenueTookMore(target, amount);
+        if (sold == 0) revert VenueTooShallow(target, amount, 0);
     }
 
     function _balanceOf(address token) private view returns (uint256) {

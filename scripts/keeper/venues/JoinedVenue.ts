@@ -2,10 +2,13 @@ import { ceilDiv, min, SpillwayError, WAD } from "../../lib";
 import type { Reads } from "../chain/Reads";
 import { joinQuotes, type MarketQuote, type Part } from "./joinQuotes";
 import type { Outlet, SizedLeg } from "./Outlet";
-import type { Venue } from "./Venue";
+import { type Leg, LEG_KIND, type Venue } from "./Venue";
 
 /** As many as the flash liquidator sells on at once. */
 export const MAX_VENUES = 4;
+
+/** Of this many parts of an amount, all but one are asked for. */
+const SAFETY = 100_000n;
 
 /** The venues of one market together. */
 export class JoinedVenue implements Outlet {
@@ -30,22 +33,24 @@ export class JoinedVenue implements Outlet {
   /** @inheritdoc */
   async route(parts: readonly Part[]): Promise<SizedLeg[] | undefined> {
     const total = parts.reduce((sum, { amount }) => sum + amount, 0n);
-    let rest = total;
-    const sized = parts.map((part, i) => {
-      const shareWad = min(WAD, ceilDiv(part.amount * WAD, total));
-      // as the contract will reckon it
-      const amount = i === parts.length - 1 ? rest : (total * shareWad) / WAD;
-      rest -= amount;
-      return { ...part, amount, shareWad };
-    });
-    const legs = await Promise.all(
-      sized.map(async ({ venue: name, amount, proceeds, shareWad }) => {
-        const leg = await this.venues.find((venue) => venue.name === name)?.leg(amount, proceeds);
-        return leg && { ...leg, shareWad };
+    const asked = await Promise.all(
+      parts.map(async ({ venue: name, amount, proceeds }) => {
+        // a buy may bring a little less than was decided, and a call that takes more than its leg's share fails
+        const safe = amount - amount / SAFETY;
+        const leg = await this.venues.find((venue) => venue.name === name)?.leg(safe, proceeds);
+        return leg && { leg, amount };
       }),
     );
-    const known = legs.filter((leg) => leg !== undefined);
-    return known.length === parts.length ? known : undefined;
+    const legs = asked.filter((one) => one !== undefined);
+    if (legs.length < parts.length) return undefined;
+    // what calls leave goes to the last leg, so that it should be none of them
+    const isCall = ({ leg }: { leg: Leg }): boolean => leg.kind === LEG_KIND.call;
+    let shares = WAD;
+    return [...legs.filter(isCall), ...legs.filter((one) => !isCall(one))].map(({ leg, amount }) => {
+      const shareWad = min(shares, ceilDiv(amount * WAD, total));
+      shares -= shareWad;
+      return { ...leg, shareWad };
+    });
   }
 
   /** @inheritdoc */

@@ -27,7 +27,9 @@ export interface Venue {
    */
   read(reads: Reads): () => VenueQuote;
   /**
-   * The leg that sells `amount`, which was quoted at `proceeds`. Asked for when its transaction is made.
+   * The leg that sells `amount`. Asked for when its transaction is made.
+   * @param amount A little less than what was quoted: what a call leaves is sold elsewhere.
+   * @param proceeds What it was quoted at.
    * @returns Undefined where the venue doesn't stand by its quote.
    */
   leg(amount: bigint, proceeds: bigint): Promise<Leg | undefined>;

@@ -379,7 +379,7 @@ describe("FlashLiquidator", () => {
       return { ...market, target, orders, takes, gives, sell };
     }
 
-    it("sells to whoever takes exactly the leg's amount and gives at least what was asked for", async () => {
+    it("sells to whoever takes the leg's amount and gives at least what was asked for", async () => {
       const market = await loadFixture(desk);
       const { weth, usdc, target, receiver, venue, liquidator, takes, gives, sell } = market;
       const before = await weth.balanceOf(venue.pool);
@@ -401,13 +401,32 @@ describe("FlashLiquidator", () => {
       await expect(sell([await takes(WETH)], 0n)).to.be.revertedWithCustomError(liquidator, "Unprofitable");
     });
 
-    it("refuses one that takes less, or nothing, so that none is left for the next caller", async () => {
-      const { liquidator, target, takes, gives, sell } = await loadFixture(desk);
-      for (const part of [WETH - 1n, 0n]) {
-        await expect(sell([await takes(part), await gives(3000n * USDC)]))
-          .to.be.revertedWithCustomError(liquidator, "VenueTooShallow")
-          .withArgs(target, WETH, part);
-      }
+    it("leaves what one doesn't take to the last leg, or to the receiver, and nothing here", async () => {
+      const market = await loadFixture(desk);
+      const { weth, venue, target, receiver, takes, gives, sell } = market;
+      const before = await weth.balanceOf(venue.pool);
+      await sell([await takes(WETH / 2n - 7n), await gives(1500n * USDC)], 1n, WETH / 2n);
+      expect(await weth.balanceOf(target)).to.equal(WETH / 2n - 7n);
+      expect((await weth.balanceOf(venue.pool)) - before).to.equal(WETH / 2n + 7n);
+      expect(await weth.balanceOf(receiver)).to.equal(0);
+      await expectEmpty(market);
+
+      await sell([await takes(WETH - 9n), await gives(3000n * USDC)]);
+      expect(await weth.balanceOf(receiver)).to.equal(9n);
+      await expectEmpty(market);
+    });
+
+    it("refuses one that takes nothing", async () => {
+      const { liquidator, target, weth, gives, sell } = await loadFixture(desk);
+      await expect(sell([await gives(3000n * USDC)]))
+        .to.be.revertedWithCustomError(liquidator, "VenueTooShallow")
+        .withArgs(target, WETH, 0);
+      await weth.mint(target, WETH); // one that gives collateral back, neither
+      const back = weth.interface.encodeFunctionData("transfer", [await liquidator.getAddress(), WETH]);
+      await expect(sell([[await weth.getAddress(), back], await gives(3000n * USDC)])).to.be.revertedWithCustomError(
+        liquidator,
+        "VenueTooShallow",
+      );
     });
 
     it("lets none take more, by its allowance or with another's", async () => {
