@@ -45,7 +45,7 @@ type Answer = z.output<typeof answerSchema>;
  * asset at once, and a transaction is simulated before it is sent. One that fails is left alone for 1, 2, 4 … blocks.
  */
 export class QuoteServiceVenue implements Venue {
-  readonly gas = 2n * GAS_UNITS.leg;
+  readonly gas = GAS_UNITS.call;
   private failures = 0;
   private rest = 0;
 

@@ -8,7 +8,7 @@ import { type Leg, LEG_KIND, type Venue, type VenueContext } from "./Venue";
 
 /** Two Uniswap v3 pools: of collateral and a middle token, and of that and the loan asset. */
 export class UniswapV3PathVenue implements Venue {
-  readonly gas = 2n * GAS_UNITS.leg;
+  readonly gas = GAS_UNITS.path;
 
   private constructor(
     private readonly first: UniswapV3Venue,

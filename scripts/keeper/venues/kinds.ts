@@ -2,7 +2,6 @@
 import { getAddress, isAddress } from "ethers";
 import { z } from "zod";
 
-import { SpillwayError } from "../../lib";
 import { QuoteServiceVenue } from "./QuoteServiceVenue";
 import { UniswapV2Venue } from "./UniswapV2Venue";
 import { UniswapV3PathVenue } from "./UniswapV3PathVenue";
@@ -45,17 +44,14 @@ const quoteService = z
     kind: z.literal("quote-service"),
     url: z.url({ protocol: /^https?$/, error: "is not a URL of http or https" }),
     targets: z.array(address).min(1, "must name at least one contract that may be called"),
-    most: amount,
+    most: amount.refine((value) => value > 0n, "must be above 0"),
     timeout: z.int().positive().max(10_000).default(500),
     slippageBps: z.int().min(0).max(1000).default(20),
   })
   .transform(({ url, targets, most, timeout, slippageBps }): VenueChoice => ({
     contracts: targets,
-    open: async (context) => {
-      if (most === 0n) throw new SpillwayError("BAD_CONFIG", "venues: a quote service's most must be above 0.");
-      const settings = { url, targets, most, timeoutMs: timeout, slippageBps: BigInt(slippageBps) };
-      return new QuoteServiceVenue(settings, context);
-    },
+    open: async (context) =>
+      new QuoteServiceVenue({ url, targets, most, timeoutMs: timeout, slippageBps: BigInt(slippageBps) }, context),
   }));
 
 /** One venue as it stands in the settings. */
