@@ -11,4 +11,7 @@ export { firstFees } from "./sender/fees";
 export { Store } from "./store/Store";
 export { PAID_UNITS } from "./strategy/gas";
 export { laneAgeWad, longestAgeWad } from "./strategy/gradualAuction";
-export type { Venue } from "./venues/Venue";
+export type { MarketQuote, Part, Sale } from "./venues/joinQuotes";
+export { venueSchema } from "./venues/kinds";
+export type { Outlet, SizedLeg } from "./venues/Outlet";
+export { LEG_KIND, type Leg, type Venue, type VenueChoice, type VenueContext } from "./venues/Venue";

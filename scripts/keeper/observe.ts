@@ -121,7 +121,7 @@ export class Observer {
 
     const absorbs = unhealthy.some(({ ltvWad }) => ltvWad >= bpsToWad(reader.absorbLtvBps));
     const readState = reader.read(reads, { absorbs, sells });
-    const readQuote = unhealthy.length > 0 || sells ? reader.venue?.read(reads) : undefined;
+    const readQuote = unhealthy.length > 0 || sells ? reader.outlet?.read(reads, priceE36) : undefined;
     return (around) => {
       const state = readState();
       const quote = readQuote?.();
