@@ -14,4 +14,7 @@ export { SqliteStore } from "./store/SqliteStore";
 export type { Store } from "./store/Store";
 export { PAID_UNITS } from "./strategy/gas";
 export { laneAgeWad, longestAgeWad } from "./strategy/gradualAuction";
-export type { Venue } from "./venues/Venue";
+export type { MarketQuote, Part, Sale } from "./venues/joinQuotes";
+export { venueSchema } from "./venues/kinds";
+export type { Outlet, SizedLeg } from "./venues/Outlet";
+export { LEG_KIND, type Leg, type Venue, type VenueChoice, type VenueContext } from "./venues/Venue";

@@ -19,12 +19,19 @@ import type { Outcome, SenderConfig, Signer, SignerStatus } from "./sender/Sende
 import { SignerPool } from "./sender/SignerPool";
 import type { Store } from "./store/Store";
 import type { Policy } from "./strategy/view";
+import { outletOpener } from "./venues/open";
+import type { Outlet } from "./venues/Outlet";
+import type { VenueChoice } from "./venues/Venue";
 
 /** Keeper configuration. Addresses checksummed. */
 export interface KeeperConfig {
   addresses: ProtocolAddresses & { flashLiquidator: string };
-  /** The Uniswap v3 pool that each collateral is sold on. One without a pool is not bought. */
+  /** Shorthand for one Uniswap v3 pool that a collateral is sold on. */
   pools: ReadonlyMap<string, string>;
+  /** Venues that each collateral is sold on, beside its pool. One without any is not bought. */
+  venues?: ReadonlyMap<string, readonly VenueChoice[]>;
+  /** Whether collateral is sold in the transaction that buys it (`flash`), or bought with the first signer's money and kept. */
+  capital?: "flash" | "own";
   /** The block in which the vault was deployed, or one before it. */
   fromBlock: number;
   /** The most blocks to ask logs for at once. */
@@ -82,9 +89,9 @@ export class Keeper {
 
   constructor(private readonly deps: KeeperDeps) {
     const { rpc, config, signer, moreSigners = [], store, metrics, coordination, log } = deps;
-    const { addresses, pools, policy, maxActions } = config;
+    const { addresses, policy, maxActions } = config;
     this.follower = new Follower(rpc, { ...config, ...addresses });
-    this.markets = new Markets(rpc, addresses, pools);
+    this.markets = new Markets(rpc, addresses, outletOpener(rpc, signer.address, config));
     this.observer = new Observer(rpc, this.follower, this.markets, {
       addresses,
       weiPrice: config.weiPrice,
@@ -94,9 +101,10 @@ export class Keeper {
     this.sender = new SignerPool(rpc, [signer, ...moreSigners], config.sender, store);
     this.explainer = new Explainer(store, metrics);
     const { sender, explainer } = this;
-    const targets = { ...config, ...addresses };
-    this.executor = new Executor({ sender, coordination, explainer, metrics, log, targets, maxActions });
-    this.dryRun = new DryRun(rpc, signer.address, targets, log);
+    const targets = { ...config, ...addresses, payer: signer.address };
+    const outletOf = (market: string): Outlet | undefined => this.markets.outlet(market);
+    this.executor = new Executor({ sender, coordination, explainer, metrics, log, targets, outletOf, maxActions });
+    this.dryRun = new DryRun(rpc, signer.address, targets, outletOf, log);
     this.auditor = new Auditor(rpc, this.follower, new Audit(this.follower.book, addresses.vault));
   }
 

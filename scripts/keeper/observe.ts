@@ -123,7 +123,7 @@ export class Observer {
 
     const absorbs = riskiest.some(({ ltvWad }) => ltvWad >= bpsToWad(reader.absorbLtvBps));
     const readState = reader.read(reads, { absorbs, sells });
-    const readQuote = unhealthy.count > 0 || sells ? reader.venue?.read(reads) : undefined;
+    const readQuote = unhealthy.count > 0 || sells ? reader.outlet?.read(reads, priceE36) : undefined;
     return (around) => {
       const state = readState();
       const quote = readQuote?.();

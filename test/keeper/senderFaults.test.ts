@@ -433,6 +433,20 @@ describe("Sender under faults", () => {
       expect(pending()).to.deep.equal([0, 2]);
     });
 
+    it("sends what one of them has to pay for from that one, with the rest of its market", async () => {
+      await pool.send([job("buy:x")], await chain.latest());
+      expect(pending()).to.deep.equal([1, 0]);
+      const jobs = [job("buy:y", { from: wallet.address }), job("absorb:y"), job("open:z")];
+      const { sent } = await pool.send(jobs, await chain.latest());
+      expect(sent.length).to.equal(3);
+      expect(pending()).to.deep.equal([3, 1]);
+      // even where the other one has the market's earlier transaction, or this one lacks the ether
+      await chain.fund(wallet.address, "0");
+      await chain.outcomes(pool);
+      await pool.send([job("buy:z", { from: wallet.address })], await chain.latest());
+      expect(pending()[1]).to.equal(1);
+    });
+
     it("sees where one account closes the other's way", async () => {
       const once = await chain.place(ONCE);
       const { sent, refused } = await pool.send(

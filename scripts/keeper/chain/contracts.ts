@@ -132,6 +132,15 @@ export const readVault = {
 };
 
 export const readAuctionHouse = {
+  /** How much of a position's collateral could be bought now. */
+  buyable: (house: string, collateral: string, owner: string, most: bigint) =>
+    read(
+      auctionHouseAbi,
+      house,
+      "quote",
+      [collateral, owner, most],
+      (r) => (r[0] as { collateral: bigint }).collateral,
+    ),
   laneState: (house: string, collateral: string) =>
     read(auctionHouseAbi, house, "laneState", [collateral], (r): Omit<Lane, "syncedAt" | "paidAt"> => {
       const { isOpen, diverged, priceE36, premiumWad, ratePerHour, ageWad } = r[0] as Lane;
