@@ -88,11 +88,11 @@ export class Executor {
   }
 
   private async claim({ block, decisions, weiPriceE36 }: Plan): Promise<Map<Job, Decision>> {
-    const { coordination, targets, maxActions } = this.deps;
+    const { sender, coordination, targets, maxActions } = this.deps;
     const claimed = new Map<Job, Decision>();
     for (const decision of decisions) {
       if (claimed.size === maxActions) break;
-      const job = jobOf(decision, targets, weiPriceE36);
+      const job = jobOf(decision, targets, weiPriceE36, sender.gas);
       const rested = (this.resting.get(job.key)?.until ?? 0) <= block.number;
       if (rested && (await coordination.claim(job.key))) claimed.set(job, decision);
     }

@@ -1,6 +1,7 @@
 import { PRICE_SCALE, SpillwayError } from "../lib";
 import { auctionHouseAbi, bufferAbi, flashLiquidatorAbi } from "./chain/contracts";
-import type { Job } from "./sender/Sender";
+import type { GasUnits } from "./sender/GasLearner";
+import type { Job } from "./sender/job";
 import { type Decision, type Policy, gasUnits } from "./strategy/view";
 
 /** What a decision's transaction calls. Addresses checksummed. */
@@ -23,15 +24,20 @@ export function keyOf(decision: Decision): string {
   return `${decision.kind}:${decision.kind === "fulfil" ? decision.controller : decision.market}`;
 }
 
-/** The transaction that carries a decision out. @param weiPriceE36 Loan asset for a wei. */
-export function jobOf(decision: Decision, targets: Targets, weiPriceE36: bigint): Job {
-  const worth = (decision.worth * PRICE_SCALE) / weiPriceE36;
-  const { kind } = decision;
+/**
+ * The transaction that carries a decision out.
+ * @param weiPriceE36 Loan asset for a wei.
+ * @param learnt What transactions really take.
+ */
+export function jobOf(decision: Decision, targets: Targets, weiPriceE36: bigint, learnt: GasUnits): Job {
+  const { kind, worth, paid } = decision;
+  const inWei = (amount: bigint): bigint => (amount * PRICE_SCALE) / weiPriceE36;
+  const constantGas = gasUnits(decision);
   const sells = kind === "buy" || kind === "buyInventory";
   return {
-    ...{ key: keyOf(decision), kind, gas: gasUnits(decision), worth },
+    ...{ key: keyOf(decision), kind, gas: learnt.gasUnits(kind, constantGas), constantGas, worth: inWei(worth) },
     ...(sells && { gain: { word: PROFIT_WORD, keep: targets.policy.minProfit, weiPriceE36 } }),
-    ...(kind === "sync" && { paid: 0n }),
+    ...(paid !== undefined && { paid: inWei(paid) }),
     ...callOf(decision, targets),
   };
 }

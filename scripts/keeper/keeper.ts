@@ -75,13 +75,13 @@ export class Keeper {
     const { addresses, pools, policy, maxActions } = config;
     this.follower = new Follower(rpc, { ...config, ...addresses });
     this.markets = new Markets(rpc, addresses, pools);
-    this.observer = new Observer(rpc, this.follower, this.markets, {
+    this.sender = new SignerPool(rpc, [signer, ...moreSigners], config.sender, store);
+    this.observer = new Observer(rpc, this.follower, this.markets, this.sender, {
       addresses,
       weiPrice: config.weiPrice,
       priorityFee: config.sender.limits.priorityFee,
       watchIdle: policy.workAtLoss,
     });
-    this.sender = new SignerPool(rpc, [signer, ...moreSigners], config.sender, store);
     this.missed = new Missed(store, metrics);
     const { sender, missed } = this;
     const targets = { ...config, ...addresses };

@@ -11,7 +11,7 @@ import { Reads } from "../../scripts/keeper/chain/Reads";
 import { INDEX_SCALE, PRICE_SCALE } from "../../scripts/lib";
 import { decideAbsorb } from "../../scripts/keeper/strategy/absorb";
 import { decideInventory, termsOf } from "../../scripts/keeper/strategy/buy";
-import { PAID_UNITS, payOfPosition, payOfRedemption } from "../../scripts/keeper/strategy/gas";
+import { GAS_UNITS, PAID_UNITS, payOfPosition, payOfRedemption } from "../../scripts/keeper/strategy/gas";
 import { cost, emitted, head, sizeToTarget } from "../../scripts/keeper/strategy/gradualAuction";
 import { type MarketView, type Policy, viewPosition } from "../../scripts/keeper/strategy/view";
 import { INVENTORY } from "../contracts/fixture";
@@ -54,6 +54,7 @@ async function look(m: Market, baseFee = 0n): Promise<MarketView> {
     debt: (await m.vault.market(m.weth)).debtShares * (index / INDEX_SCALE),
     quote: undefined,
     gas: { wei: 0n, weiPriceE36: PRICE_SCALE },
+    units: GAS_UNITS,
     pay: { parameters: readPay.value(), baseFee, nativePriceE36: glance.priceE36 },
   });
 }

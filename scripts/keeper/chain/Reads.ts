@@ -22,7 +22,7 @@ export class Reads {
   private readonly requests: RpcRequest[] = [];
   private replies: RpcReply[] = [];
 
-  constructor(private readonly block: number) {}
+  constructor(readonly block: number) {}
 
   get size(): number {
     return this.requests.length;

@@ -1,6 +1,6 @@
 import type { Order } from "../chain/contracts";
 import { BPS, bpsToWad, largest, max, min, type VenueQuote, WAD } from "../../lib";
-import { GAS_UNITS, gasCost } from "./gas";
+import { gasCost } from "./gas";
 import {
   type Head,
   type LaneNow,
@@ -126,7 +126,7 @@ export function decideBuy(view: MarketView, policy: Policy, spoken: ReadonlySet<
     const limit = min(toTarget, emitted(lane.ratePerHour, lane.ageWad));
     const amount = profitableAmount(quote, lane, start, sold, limit);
     const gained = quote.proceeds(sold + amount) - quote.proceeds(sold) - cost(lane, start, amount);
-    if (gained <= gasCost(view.gas, GAS_UNITS.order)) {
+    if (gained <= gasCost(view.gas, view.units.order)) {
       gainsLessThanGas ||= gained > 0n;
       continue;
     }
@@ -136,7 +136,7 @@ export function decideBuy(view: MarketView, policy: Policy, spoken: ReadonlySet<
     shared.ageWad = ageAfterWad(shared.ageWad, amount, lane.ratePerHour);
   }
 
-  const gas = gasCost(view.gas, GAS_UNITS.buy + GAS_UNITS.order * BigInt(orders.length));
+  const gas = gasCost(view.gas, view.units.buy + view.units.order * BigInt(orders.length));
   if (orders.length === 0) return skipAll(gainsLessThanGas ? "gas" : "unprofitable");
   if (gain < gas + policy.minProfit) return skipAll("gas");
   return {
@@ -176,7 +176,7 @@ export function decideInventory(view: MarketView, policy: Policy): Decision | un
   const limit = min(inventory.amount, emitted(ratePerHour, lane.ageWad));
   const amount = profitableAmount(quote, lane, start, 0n, limit);
   const gain = quote.proceeds(amount) - cost(lane, start, amount);
-  const gas = gasCost(view.gas, GAS_UNITS.buyInventory);
+  const gas = gasCost(view.gas, view.units.buyInventory);
   if (amount === 0n || gain < gas + policy.minProfit) return undefined;
   return {
     kind: "buyInventory",
