@@ -59,7 +59,6 @@ export class Executor {
     return sent.flatMap(({ job, nonce, hash }) => {
       const decision = claimed.get(job);
       if (decision === undefined) return []; // a transaction of an earlier block, sent again
-      this.resting.delete(job.key);
       this.judge(decision, true);
       this.deps.explainer.explainDecision(decision, "outrun");
       this.deps.metrics.sent.inc({ kind: job.kind });
@@ -87,6 +86,7 @@ export class Executor {
       // what a reorganisation took out of the chain is under way again
       if (result === "unmined") await coordination.claim(job.key);
       else await coordination.release(job.key, { result, block: block.number });
+      if (result === "mined") this.resting.delete(job.key);
       if (result === "reverted") this.rest(job, block);
     }
   }
@@ -97,7 +97,7 @@ export class Executor {
   }
 
   private async claim({ block, decisions, weiPriceE36 }: Plan): Promise<Map<Job, Decision>> {
-    const { coordination, targets, maxActions } = this.deps;
+    const { sender, coordination, targets, maxActions } = this.deps;
     const claimed = new Map<Job, Decision>();
     for (const decision of decisions) {
       if (claimed.size === maxActions) break;
@@ -105,7 +105,7 @@ export class Executor {
       const rested = (this.resting.get(key)?.until ?? 0) <= block.number;
       if (!rested || !(await coordination.claim(key))) continue;
       const route = await this.routeOf(decision);
-      if (route !== undefined) claimed.set(jobOf(decision, targets, weiPriceE36, route), decision);
+      if (route !== undefined) claimed.set(jobOf(decision, targets, weiPriceE36, route, sender.gas), decision);
       else await this.passOver(decision, block);
     }
     return claimed;

@@ -1,8 +1,12 @@
 import { PRICE_SCALE } from "../lib";
 import { auctionHouseAbi, bufferAbi, flashLiquidatorAbi } from "./chain/contracts";
-import type { Job } from "./sender/Sender";
+import type { GasUnits } from "./sender/GasLearner";
+import type { Job } from "./sender/job";
 import { type Decision, type Policy, gasUnits, mostCost } from "./strategy/view";
 import type { SizedLeg } from "./venues/Outlet";
+
+/** What transactions take by the constants alone. */
+const BY_CONSTANTS: GasUnits = { gasUnits: (_, constant) => constant };
 
 /** What a decision's transaction calls. Addresses checksummed. */
 export interface Targets {
@@ -28,16 +32,24 @@ export function keyOf(decision: Decision): string {
  * The transaction that carries a decision out.
  * @param weiPriceE36 Loan asset for a wei.
  * @param route Where what is bought is sold; empty where nothing is.
+ * @param learnt What transactions really take.
  */
-export function jobOf(decision: Decision, targets: Targets, weiPriceE36: bigint, route: readonly SizedLeg[]): Job {
-  const worth = (decision.worth * PRICE_SCALE) / weiPriceE36;
-  const { kind } = decision;
+export function jobOf(
+  decision: Decision,
+  targets: Targets,
+  weiPriceE36: bigint,
+  route: readonly SizedLeg[],
+  learnt: GasUnits = BY_CONSTANTS,
+): Job {
+  const { kind, worth, paid } = decision;
+  const inWei = (amount: bigint): bigint => (amount * PRICE_SCALE) / weiPriceE36;
+  const constantGas = gasUnits(decision);
   const sale = "sale" in decision ? decision.sale : undefined;
   return {
-    ...{ key: keyOf(decision), kind, gas: gasUnits(decision), worth },
+    ...{ key: keyOf(decision), kind, gas: learnt.gasUnits(kind, constantGas), constantGas, worth: inWei(worth) },
     ...(sale?.capital === "flash" && { gain: { word: PROFIT_WORD, keep: targets.policy.minProfit, weiPriceE36 } }),
     ...(sale?.capital === "own" && { from: targets.payer }),
-    ...(kind === "sync" && { paid: 0n }),
+    ...(paid !== undefined && { paid: inWei(paid) }),
     ...callOf(decision, targets, route),
   };
 }

@@ -92,13 +92,13 @@ export class Keeper {
     const { addresses, policy, maxActions } = config;
     this.follower = new Follower(rpc, { ...config, ...addresses });
     this.markets = new Markets(rpc, addresses, outletOpener(rpc, signer.address, config));
-    this.observer = new Observer(rpc, this.follower, this.markets, {
+    this.sender = new SignerPool(rpc, [signer, ...moreSigners], config.sender, store);
+    this.observer = new Observer(rpc, this.follower, this.markets, this.sender, {
       addresses,
       weiPrice: config.weiPrice,
       priorityFee: config.sender.limits.priorityFee,
       watchIdle: policy.workAtLoss,
     });
-    this.sender = new SignerPool(rpc, [signer, ...moreSigners], config.sender, store);
     this.explainer = new Explainer(store, metrics);
     const { sender, explainer } = this;
     const targets = { ...config, ...addresses, payer: signer.address };

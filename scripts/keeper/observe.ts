@@ -7,11 +7,12 @@ import type { Block } from "./chain/block";
 import { readBuffer, readOracle, readVault } from "./chain/contracts";
 import { Reads } from "./chain/Reads";
 import type { Rpc } from "./chain/rpc";
-import { BPS, INDEX_SCALE, WAD, bpsToWad, min } from "../lib";
+import { BPS, INDEX_SCALE, WAD, bpsToWad, max, min } from "../lib";
 import type { Glance, MarketReader } from "./markets/MarketReader";
 import type { Markets } from "./markets/Markets";
 import { nextBaseFee } from "./sender/fees";
-import type { PayTerms } from "./strategy/gas";
+import type { GasUnits } from "./sender/GasLearner";
+import { type PayTerms, unitsBy } from "./strategy/gas";
 import { type MarketView, type PositionView, type RedemptionView, viewPosition } from "./strategy/view";
 
 /** How an observer prices gas and what it looks at. Amounts in loan asset. */
@@ -19,10 +20,18 @@ export interface ObserverConfig {
   addresses: { vault: string; buffer: string };
   /** What gas costs: the market whose collateral is the chain's own coin, or loan asset for a wei, scaled by 1e36. */
   weiPrice: { market: string } | { fixedE36: bigint };
-  /** Tip for a unit of gas, wei. */
+  /** The least tip for a unit of gas, wei. */
   priorityFee: bigint;
   /** Look at a market in which nothing is unhealthy, too. */
   watchIdle: boolean;
+}
+
+/** What the sender knows of gas. */
+export interface GasKnowledge {
+  /** The tip that wins at present, wei for a unit of gas. */
+  readonly tip: bigint;
+  /** What transactions really take. */
+  readonly gas: GasUnits;
 }
 
 /** One market as of one block. */
@@ -58,6 +67,7 @@ export class Observer {
     private readonly rpc: Rpc,
     private readonly follower: Follower,
     private readonly markets: Markets,
+    private readonly sender: GasKnowledge,
     private readonly config: ObserverConfig,
   ) {}
 
@@ -84,7 +94,9 @@ export class Observer {
     const weiPriceE36 = this.weiPrice(seen);
     // what is worth it at the next block's highest base fee is so at any
     const baseFee = nextBaseFee(block.baseFeePerGas);
-    const gas = { wei: baseFee + this.config.priorityFee, weiPriceE36: weiPriceE36 ?? 0n };
+    const tip = max(this.config.priorityFee, this.sender.tip);
+    const gas = { wei: baseFee + tip, weiPriceE36: weiPriceE36 ?? 0n };
+    const units = unitsBy(this.sender.gas);
     const pay: PayTerms = { parameters: this.markets.pay, baseFee, nativePriceE36: nativePrice?.valueOrNone() ?? 0n };
 
     const second = new Reads(block.number);
@@ -94,8 +106,8 @@ export class Observer {
     return {
       events,
       more,
-      markets: views.map((view) => view({ now: block.timestamp, gas, pay })),
-      redemptions: { ...redemptions(), gas, pay },
+      markets: views.map((view) => view({ now: block.timestamp, gas, units, pay })),
+      redemptions: { ...redemptions(), gas, units, pay },
       weiPriceE36,
     };
   }
@@ -109,7 +121,7 @@ export class Observer {
     reader: MarketReader,
     glance: Glance | undefined,
     indexE27: bigint,
-  ): (around: Pick<MarketView, "now" | "gas" | "pay">) => MarketSighting {
+  ): (around: Pick<MarketView, "now" | "gas" | "units" | "pay">) => MarketSighting {
     const market = reader.collateral;
     if (glance === undefined) return () => ({ market, unhealthy: undefined, view: undefined, isDark: true });
     const { book } = this.follower;

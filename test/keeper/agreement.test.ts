@@ -55,6 +55,7 @@ async function look(m: Market, baseFee = 0n): Promise<MarketView> {
     debt: (await m.vault.market(m.weth)).debtShares * (index / INDEX_SCALE),
     quote: undefined,
     gas: { wei: 0n, weiPriceE36: PRICE_SCALE },
+    units: GAS_UNITS,
     pay: { parameters: readPay.value(), baseFee, nativePriceE36: glance.priceE36 },
   });
 }

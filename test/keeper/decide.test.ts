@@ -1,13 +1,15 @@
 import { expect } from "chai";
+import { getAddress, id } from "ethers";
 
 import { PRICE_SCALE, Q96, quoteRanges, type PoolState, WAD } from "../../scripts/lib";
+import { jobOf } from "../../scripts/keeper/jobs";
 import { planOf } from "../../scripts/keeper/plan";
 import { joinQuotes } from "../../scripts/keeper/venues/joinQuotes";
 import { quoteOwn } from "../../scripts/keeper/venues/OwnCapital";
 import { decideAbsorb } from "../../scripts/keeper/strategy/absorb";
 import { decideBuy, decideInventory, gainOnceOpen, termsOf } from "../../scripts/keeper/strategy/buy";
 import { decide, decideFulfil, decideOpen, decideSync } from "../../scripts/keeper/strategy/decide";
-import { GAS_UNITS, PAID_UNITS, payOfPosition } from "../../scripts/keeper/strategy/gas";
+import { GAS_UNITS, PAID_UNITS, payOfPosition, unitsBy } from "../../scripts/keeper/strategy/gas";
 import { cost, head } from "../../scripts/keeper/strategy/gradualAuction";
 import {
   type Decision,
@@ -26,11 +28,12 @@ const service: Policy = { ...policy, workAtLoss: true };
 
 /** Pay and gas at `wei` for a unit of gas, of which `WEI` come to one unit of loan asset. */
 const WEI = 10n ** 6n;
-function fees(wei: bigint, capBps = 100n, marginBps = 2000n): Pick<MarketView, "gas" | "pay"> {
+function fees(wei: bigint, capBps = 100n, marginBps = 2000n): Pick<MarketView, "gas" | "units" | "pay"> {
   const weiPriceE36 = PRICE_SCALE / WEI;
   const parameters = { nativeOracle: "N", wrappedNative: "W", feeCap: 10n ** 18n, tip: 0n, marginBps, capBps };
   return {
     gas: { wei, weiPriceE36 },
+    units: GAS_UNITS,
     pay: { parameters: { ...parameters, interval: 3600n }, baseFee: wei, nativePriceE36: weiPriceE36 },
   };
 }
@@ -103,6 +106,11 @@ const stingy = quotePool({ sqrtPriceX96: Q96, fee: 100_000n, zeroForOne: true, r
 
 function position(owner: string, collateral: bigint, debt: bigint): PositionView {
   return viewPosition({ market: "M", owner, collateral, debtShares: debt }, 10n ** 27n, PRICE_SCALE);
+}
+
+/** An address by its name. */
+function addressOf(name: string): string {
+  return getAddress(`0x${id(name).slice(-40)}`);
 }
 
 const none = new Set<string>();
@@ -262,7 +270,7 @@ describe("decideOpen", () => {
     expect(decideOpen(view, policy, none).decisions).to.deep.equal([]);
     const within = (maxLossBps: bigint) => decideOpen(view, { ...service, maxLossBps }, none).decisions;
     expect(within(31n)).to.deep.equal([]); // 254 of 261
-    expect(within(32n)).to.deep.equal([{ kind: "open", market: "M", owner: "a", worth: 262n }]);
+    expect(within(32n)).to.deep.equal([{ kind: "open", market: "M", owner: "a", worth: 262n, paid: 0n }]);
     expect(paid(1_000n)).to.equal(306n);
   });
 });
@@ -328,6 +336,11 @@ describe("decideAbsorb", () => {
     const view = market([item], fees(1_000n, 0n));
     expect(decideAbsorb(view, policy).decisions).to.deep.equal([]);
     expect(only(decideAbsorb(view, service)).worth).to.be.within(370n, 378n);
+    expect(only(decideAbsorb(view, service)).paid).to.equal(0n);
+    // 280,000 units at 1,000 wei are paid; the rest of what 1 % allows is accepted as a loss
+    const paid = only(decideAbsorb(market([item], fees(1_000n, 100n, 0n)), { ...service, maxLossBps: 100n }));
+    expect(paid.paid).to.equal(280n);
+    expect(paid.worth).to.be.within(740n, 760n);
     expect(decideAbsorb(view, { ...service, maxLossBps: 35n }).decisions).to.deep.equal([]);
   });
 });
@@ -366,8 +379,67 @@ describe("decideFulfil", () => {
   it("waits while a market is in trouble, unless it works at a loss", () => {
     const waiting = view({ inTrouble: true });
     expect(reasons(decideFulfil(waiting, policy))).to.deep.equal([["a", "in-trouble"]]);
-    expect(only(decideFulfil(waiting, service))).to.deep.include({ controller: "a", worth: 500n });
+    expect(only(decideFulfil(waiting, service))).to.deep.include({ controller: "a", worth: 500n, paid: 0n });
+    // where pay covers the gas it is earned, and more may be lost on it
+    expect(only(decideFulfil(view(), service))).to.deep.include({ worth: 500n, paid: 390n });
     expect(decideFulfil(waiting, { ...service, maxLossBps: 32n }).decisions).to.deep.equal([]);
+  });
+});
+
+describe("units of gas", () => {
+  const solvent = position("b", 10_000n, 8_200n); // gains about 6 % of 3,648
+  /** Each kind takes so many thousandths of the constants. */
+  const learnt = (thousandths: Partial<Record<string, bigint>>) =>
+    unitsBy({ gasUnits: (kind, constant) => (constant * (thousandths[kind] ?? 1_000n)) / 1_000n });
+
+  it("are the constants by what was learnt of their kind", () => {
+    expect(learnt({})).to.deep.equal(GAS_UNITS);
+    expect(learnt({ absorb: 500n, buy: 2_000n })).to.deep.equal({
+      ...GAS_UNITS,
+      absorb: GAS_UNITS.absorb / 2n,
+      absorbMore: GAS_UNITS.absorbMore / 2n,
+      buy: GAS_UNITS.buy * 2n,
+      order: GAS_UNITS.order * 2n,
+    });
+  });
+
+  it("decide what is worth it", () => {
+    const buy = (buys: bigint) =>
+      decideBuy(market([solvent], { ...fees(500n), units: learnt({ buy: buys }) }), policy, none).buy;
+    expect(buy(1_000n)!.minProfit).to.equal(167n); // (295,000 + 38,000) · 500 wei, rounded up
+    expect(buy(500n)!.minProfit).to.equal(84n);
+    expect(buy(2_000n)).to.equal(undefined);
+    const opens = (open: bigint) =>
+      decideOpen(
+        market([position("a", 10n ** 6n, 82n * 10n ** 4n)], {
+          ...{ ...fees(1_000n), quote: stingy, lane: closed },
+          units: learnt({ open }),
+        }),
+        policy,
+        none,
+      ).decisions.length;
+    expect([opens(1_000n), opens(800n)]).to.deep.equal([0, 1]); // 228 of pay for 260 or 208 of gas
+  });
+});
+
+describe("jobOf", () => {
+  const targets = {
+    ...{ auctionHouse: addressOf("house"), buffer: addressOf("buffer"), flashLiquidator: addressOf("liquidator") },
+    ...{ profitReceiver: addressOf("receiver"), payer: addressOf("payer"), policy },
+  };
+  const half = { gasUnits: (_: string, constant: bigint) => constant / 2n };
+
+  it("takes the gas that was learnt, and keeps what the constants say for the next receipt", () => {
+    const job = jobOf({ kind: "sync", market: addressOf("market"), worth: 3n }, targets, PRICE_SCALE, [], half);
+    expect(job).to.include({ gas: GAS_UNITS.sync / 2n, constantGas: GAS_UNITS.sync, worth: 3n });
+    expect(job).to.not.have.property("paid");
+  });
+
+  it("tells what is paid from what may be lost, in wei", () => {
+    const decision = { kind: "open" as const, market: addressOf("market"), owner: addressOf("owner"), worth: 10n };
+    const of = (paid: bigint) => jobOf({ ...decision, paid }, targets, PRICE_SCALE / 100n, [], half);
+    expect(of(4n)).to.include({ worth: 1_000n, paid: 400n });
+    expect(of(0n)).to.include({ worth: 1_000n, paid: 0n });
   });
 });
 
@@ -377,7 +449,7 @@ describe("decide", () => {
       market([position("a", 100_000n, 82_000n)], { ...fees(wei), lane: { ...lane, syncedAt: NOW - ago } });
     expect(decideSync(synced(9_999n), policy)).to.deep.equal([]);
     expect(decideSync(synced(1_799n), service)).to.deep.equal([]);
-    expect(decideSync(synced(1_800n), service)).to.deep.equal([{ kind: "sync", market: "M", worth: 410n }]);
+    expect(decideSync(synced(1_800n), service)).to.deep.equal([{ kind: "sync", market: "M", worth: 410n, paid: 0n }]);
     expect(decideSync(synced(1_800n, 3_000n), service)).to.deep.equal([]); // 450 of gas
   });
 

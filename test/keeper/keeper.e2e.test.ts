@@ -15,9 +15,14 @@ import { expect } from "chai";
 import { MaxUint256 } from "ethers";
 import hre from "hardhat";
 
+import { Follower } from "../../scripts/keeper/book/Follower";
 import type { Position } from "../../scripts/keeper/book/position";
+import { Markets } from "../../scripts/keeper/markets/Markets";
+import { Observer } from "../../scripts/keeper/observe";
 import { SqliteStore } from "../../scripts/keeper/store/SqliteStore";
 import type { Store } from "../../scripts/keeper/store/Store";
+import { GAS_UNITS } from "../../scripts/keeper/strategy/gas";
+import { outletOpener } from "../../scripts/keeper/venues/open";
 import { PAY } from "../contracts/fixture";
 import { USDC, WETH, deployInventory, deployMarket, priceE36 } from "../contracts/periphery/fixture";
 import { HardhatRpc, configOf, runKeeper, serve, signer } from "./world";
@@ -96,6 +101,30 @@ describe("Keeper", () => {
     expect(await metric("keeper_book_corrections_total")).to.equal(0);
     expect(await metric("keeper_missed_total")).to.equal(0);
     expect(await metric("keeper_pending_transactions")).to.equal(0);
+  });
+
+  it("prices gas at the tip that the sender pays, never below its own, and by the units that it learnt", async () => {
+    const m = await loadFixture(market);
+    const { addresses, pools, weiPrice, ...rest } = await config(m);
+    await fall(m, 2350n);
+    const { latest, rpc } = await runKeeper({ addresses, pools, weiPrice, ...rest });
+    const block = await latest();
+    const follower = new Follower(rpc, { ...rest, ...addresses });
+    const markets = new Markets(rpc, addresses, outletOpener(rpc, signer.address, { ...rest, addresses, pools }));
+    await markets.refresh(block);
+    await follower.catchUp(block);
+    const priorityFee = 2n * 10n ** 9n;
+    const at = async (tip: bigint) => {
+      const gas = { gasUnits: (_: string, constant: bigint) => 2n * constant };
+      const settings = { addresses, weiPrice, priorityFee, watchIdle: false };
+      const observer = new Observer(rpc, follower, markets, { tip, gas }, settings);
+      const { markets: seen, redemptions } = await observer.observe(block, () => () => undefined);
+      const views = [seen[0]!.view!, redemptions];
+      for (const { units } of views) expect(units).to.include({ open: 2n * GAS_UNITS.open, sync: 2n * GAS_UNITS.sync });
+      return views.map(({ gas: { wei } }) => wei - (block.baseFeePerGas * 9n) / 8n);
+    };
+    expect(await at(7n * 10n ** 9n)).to.deep.equal([7n * 10n ** 9n, 7n * 10n ** 9n]);
+    expect(await at(1n)).to.deep.equal([priorityFee, priorityFee]);
   });
 
   it("opens no lane where that doesn't pay, unless it is told to", async () => {

@@ -7,6 +7,7 @@ import { Reads } from "../../scripts/keeper/chain/Reads";
 import { type Rpc, type RpcReply, type RpcRequest, toHex, unwrap } from "../../scripts/keeper/chain/rpc";
 import { bumpedFees, firstFees } from "../../scripts/keeper/sender/fees";
 import { type Job, type Outcome, Sender } from "../../scripts/keeper/sender/Sender";
+import { TipMarket } from "../../scripts/keeper/sender/TipMarket";
 import { SqliteStore } from "../../scripts/keeper/store/SqliteStore";
 import { type Anvil, startAnvil } from "../../scripts/replay/chain/anvil";
 
@@ -52,6 +53,21 @@ describe("fees", () => {
     );
     expect(bumpedFees(old, 10n * GWEI, limits, 100n, 100n * 45n * GWEI)).to.equal(undefined);
     expect(bumpedFees(old, 10n * GWEI, limits, 100n, 100n * 45n * GWEI + 100n)?.maxFeePerGas).to.equal(45n * GWEI + 1n);
+  });
+});
+
+describe("the tip that wins", () => {
+  it("comes down with wins, and where a bid neither won nor lost for 25 blocks", () => {
+    const tips = new TipMarket();
+    tips.pass(100);
+    tips.lost(800n);
+    const at = (block: number): bigint => {
+      tips.pass(block);
+      return tips.tip;
+    };
+    expect([100, 124, 125, 149, 150].map(at)).to.deep.equal([800n, 800n, 700n, 700n, 613n]);
+    tips.won();
+    expect([150, 174, 175].map(at)).to.deep.equal([537n, 537n, 470n]);
   });
 });
 

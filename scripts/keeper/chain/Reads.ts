@@ -25,7 +25,7 @@ export class Reads {
   private replies: RpcReply[] = [];
   private readonly tasks: (() => Promise<void>)[] = [];
 
-  constructor(private readonly block: number) {}
+  constructor(readonly block: number) {}
 
   call<T>({ to, data, decode }: ContractRead<T>): Answer<T> {
     return this.request(ethCall(to, data, this.block), (result) => {

@@ -118,7 +118,7 @@ export class MarketReader {
   view(
     { inventory }: Glance,
     state: MarketState,
-    around: Pick<MarketView, "now" | "unhealthy" | "debt" | "quote" | "gas" | "pay">,
+    around: Pick<MarketView, "now" | "unhealthy" | "debt" | "quote" | "gas" | "units" | "pay">,
   ): MarketView {
     const { market, parameters, inventoryParameters } = this.settings;
     return {

@@ -65,6 +65,7 @@ export class SignerPool {
    * @returns Call it once the batch was sent.
    */
   read(reads: Reads): () => Outcome[] {
+    this.services.tips.pass(reads.block);
     const done = this.senders.map((sender) => sender.read(reads));
     return () => done.flatMap((outcomes) => outcomes());
   }

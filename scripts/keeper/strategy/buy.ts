@@ -1,7 +1,7 @@
 import type { Order } from "../chain/contracts";
 import { BPS, bpsToWad, ceilDiv, largest, max, min, WAD } from "../../lib";
 import type { MarketQuote } from "../venues/joinQuotes";
-import { GAS_UNITS, gasCost } from "./gas";
+import { gasCost } from "./gas";
 import {
   type Head,
   type LaneNow,
@@ -127,7 +127,7 @@ export function decideBuy(view: MarketView, policy: Policy, spoken: ReadonlySet<
     const limit = min(toTarget, emitted(lane.ratePerHour, lane.ageWad));
     const amount = profitableAmount(quote, lane, start, sold, limit);
     const gained = quote.proceeds(sold + amount) - quote.proceeds(sold) - cost(lane, start, amount);
-    if (gained <= gasCost(view.gas, GAS_UNITS.order)) {
+    if (gained <= gasCost(view.gas, view.units.order)) {
       gainsLessThanGas ||= gained > 0n;
       continue;
     }
@@ -140,7 +140,7 @@ export function decideBuy(view: MarketView, policy: Policy, spoken: ReadonlySet<
   if (orders.length === 0) return skipAll(gainsLessThanGas ? "gas" : "unprofitable");
   const sale = quote.sale(sold, (units) => gasCost(view.gas, units));
   gain -= quote.proceeds(sold) - sale.proceeds;
-  const gas = gasCost(view.gas, GAS_UNITS.buy + GAS_UNITS.order * BigInt(orders.length) + moreGas(sale));
+  const gas = gasCost(view.gas, view.units.buy + view.units.order * BigInt(orders.length) + moreGas(sale));
   if (gain < gas + policy.minProfit) return skipAll("gas");
   return {
     buy: { kind: "buy", market, worth: gain - policy.minProfit, orders, minProfit: gas + policy.minProfit, sale },
@@ -180,7 +180,7 @@ export function decideInventory(view: MarketView, policy: Policy): Decision | un
   const amount = profitableAmount(quote, lane, start, 0n, limit);
   const sale = quote.sale(amount, (units) => gasCost(view.gas, units));
   const gain = sale.proceeds - cost(lane, start, amount);
-  const gas = gasCost(view.gas, GAS_UNITS.buyInventory + moreGas(sale));
+  const gas = gasCost(view.gas, view.units.buyInventory + moreGas(sale));
   if (amount === 0n || gain < gas + policy.minProfit) return undefined;
   return {
     kind: "buyInventory",

@@ -1,5 +1,7 @@
 import { BPS, min, PRICE_SCALE } from "../../lib";
 import type { PayParameters } from "../chain/contracts";
+import type { GasUnits } from "../sender/GasLearner";
+import type { DecisionKind } from "./view";
 
 /**
  * What each transaction takes, with Chainlink feeds, guard and a pool's depth: means over the receipts of black-thursday,
@@ -23,6 +25,24 @@ export const GAS_UNITS = {
   fulfil: 375_000n,
   sync: 150_000n,
 } as const;
+
+/** What transactions of each kind take, as {@link GAS_UNITS}. */
+export type Units = Readonly<Record<Exclude<keyof typeof GAS_UNITS, "leg" | "path" | "call">, bigint>>;
+
+/** The constants by what was learnt: what belongs to one kind of transaction is off by the same factor. */
+export function unitsBy(learnt: GasUnits): Units {
+  const by = (kind: DecisionKind, unit: keyof Units): bigint => learnt.gasUnits(kind, GAS_UNITS[unit]);
+  return {
+    open: by("open", "open"),
+    absorb: by("absorb", "absorb"),
+    absorbMore: by("absorb", "absorbMore"),
+    buy: by("buy", "buy"),
+    order: by("buy", "order"),
+    buyInventory: by("buyInventory", "buyInventory"),
+    fulfil: by("fulfil", "fulfil"),
+    sync: by("sync", "sync"),
+  };
+}
 
 /** What the protocol pays for: the constants of `KeeperPay.sol`. */
 export const PAID_UNITS = { open: 255_000n, absorb: 325_000n, absorbMore: 32_000n, fulfil: 370_000n } as const;
