@@ -31,12 +31,13 @@ export class PositionTable implements Table {
 
   /**
    * Takes back what a checkpoint that never came to count has written, and removes what no longer counts.
+   * @returns False where the disk did not take that.
    * @throws A `RangeError` for a row that is not what was written.
    */
-  clean({ generation, base }: Committed): void {
+  clean({ generation, base }: Committed): boolean {
     const begun = this.disk.all<Row>("SELECT * FROM positions WHERE generation > ?", [generation]);
     for (const row of begun) positionOf(row, row.generation, row.value);
-    this.disk.write(() => {
+    return this.disk.write(() => {
       this.disk.run("DELETE FROM positions WHERE generation > ? AND (oldGeneration = 0 OR oldGeneration < ?)", [
         generation,
         base,

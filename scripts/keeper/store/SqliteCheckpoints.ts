@@ -32,6 +32,8 @@ export class SqliteCheckpoints implements Checkpoints {
   private head: Head | undefined;
   /** Of the checkpoint that was written last, whether or not it came to count. */
   private generation = 0;
+  /** Whether what was written last never came to count, and is still there. */
+  private isLittered = false;
 
   /** @param discard Begins the store anew: what is in it is not what was written. */
   constructor(
@@ -75,6 +77,9 @@ export class SqliteCheckpoints implements Checkpoints {
   }
 
   async saveCheckpoint({ block, hash, controllers, whole, count, positions }: CheckpointChange): Promise<boolean> {
+    // rows of one that came to nothing must not count once a later one does
+    if (this.isLittered && !this.positions.clean(this.committed)) return false;
+    this.isLittered = true;
     const generation = ++this.generation;
     const { base, generation: committed } = this.committed;
     const gone: Position[] = [];
@@ -95,6 +100,7 @@ export class SqliteCheckpoints implements Checkpoints {
     });
     if (!good) return false;
     this.head = head;
+    this.isLittered = false;
     this.requests.kept(controllers);
     await this.tidy(gone, whole ? generation : undefined);
     return true;
