@@ -596,14 +596,15 @@ contract AuctionHouse is IAuctionHouse, AccessManaged, Multicall, ReentrancyGuar
         address owner,
         uint256 ltvWad
     ) internal view returns (Terms memory t) {
-        uint256 overWad = Math.min(ltvWad, WAD) - r.lltvWad;
-        uint256 xWad = (overWad * WAD) / (WAD - r.lltvWad);
+        // most urgent next to insolvency, on either side: the further a position is past it, the less waiting can cost
+        uint256 urgentWad = Math.zeroFloorSub(Math.min(ltvWad, WAD ** 2 / ltvWad), r.lltvWad);
+        uint256 xWad = (urgentWad * WAD) / (WAD - r.lltvWad);
         t.ratePerHour = Math.fullMulDiv(r.ratePerHour, WAD + (parameters.urgency * xWad * xWad) / WAD, WAD);
         t.discountWad = parameters.maxDiscountBps * WAD_PER_BPS;
         if (ltvWad >= WAD) return t;
 
         uint256 allowanceWad = (WAD - ltvWad) / 2;
-        uint256 widestWad = Math.min(t.discountWad, parameters.firstDiscountBps * WAD_PER_BPS + overWad);
+        uint256 widestWad = Math.min(t.discountWad, parameters.firstDiscountBps * WAD_PER_BPS + ltvWad - r.lltvWad);
         t.discountWad = Math.min(widestWad, allowanceWad);
         // A6: within a block an earlier fill's lower LTV makes nothing cheaper. Longer, a dust bought at the worst LTV
         // would hold the discount down for everybody

@@ -64,6 +64,9 @@ contract LiquidityBuffer is ILiquidityBuffer, ERC4626, AccessManaged, Reentrancy
     mapping(address controller => Claimable) internal _claimable;
     mapping(address controller => mapping(address operator => bool)) public override isOperator;
 
+    /// @dev Whether this transaction has fulfilled a request and is paid for it.
+    bool internal transient _fulfilled;
+
     constructor(
         IAuctionHouse auctionHouse_,
         string memory name_,
@@ -147,8 +150,10 @@ contract LiquidityBuffer is ILiquidityBuffer, ERC4626, AccessManaged, Reentrancy
         (_request[controller].shares, _request[controller].epoch) = (uint192(waiting - shares), epoch);
         _cash = uint128(cash_ - assets);
         _burn(address(this), shares);
-        uint256 most = (assets * auctionHouse.payParameters().capBps) / BPS;
-        uint256 pay = Math.min(auctionHouse.payInLoanAsset(KeeperPay.FULFIL_GAS), most);
+        // once a transaction: what several share is paid for once
+        uint256 pay = auctionHouse.payInLoanAsset(_fulfilled ? KeeperPay.FULFIL_MORE_GAS : KeeperPay.FULFIL_GAS);
+        pay = Math.min(pay, (assets * auctionHouse.payParameters().capBps) / BPS);
+        _fulfilled = true;
         assets -= pay;
         setAside += assets;
         Claimable storage claimable_ = _claimable[controller];

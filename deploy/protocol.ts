@@ -1,6 +1,6 @@
 // What the numbered scripts share.
 import { type HardhatEthersSigner } from "@nomicfoundation/hardhat-ethers/signers";
-import { type ContractTransactionResponse, isAddress, parseUnits, Result } from "ethers";
+import { type ContractTransactionResponse, isAddress, parseUnits, Result, ZeroAddress } from "ethers";
 import { type DeployOptions } from "hardhat-deploy/types";
 import { type HardhatRuntimeEnvironment } from "hardhat/types";
 
@@ -9,6 +9,7 @@ import { type MarketParameters, type NetworkParameters, parametersOf } from "./p
 import { ROLES } from "./roles";
 
 type Hre = HardhatRuntimeEnvironment;
+type Feed = MarketParameters["feed"];
 
 /** The parameters for the chain that we are on. Errors: as `parametersOf`. */
 export async function parametersFor(hre: Hre): Promise<NetworkParameters> {
@@ -63,6 +64,31 @@ export async function deployOnce(
     );
   }
   return existing.address;
+}
+
+/** Deploys the price of a collateral in the loan asset: `feed`, times `crossFeed` where there is one, over the loan asset's. */
+export async function deployChainlinkOracle(
+  hre: Hre,
+  name: string,
+  collateral: string,
+  feed: Feed,
+  crossFeed?: Feed,
+): Promise<string> {
+  const { loanAsset } = await parametersFor(hre);
+  const quote = loanAsset.feed;
+  const sources = {
+    collateral: await addressOf(hre, collateral),
+    loanAsset: await addressOf(hre, loanAsset.token),
+    base: await addressOf(hre, feed.address),
+    baseMaxAge: feed.maxAge,
+    cross: crossFeed === undefined ? ZeroAddress : await addressOf(hre, crossFeed.address),
+    crossMaxAge: crossFeed?.maxAge ?? 0,
+    quote: quote === null ? ZeroAddress : await addressOf(hre, quote.address),
+    quoteMaxAge: quote?.maxAge ?? 0,
+    sequencer: ZeroAddress,
+    gracePeriod: 0,
+  };
+  return deployOnce(hre, name, [sources], "ChainlinkOracle");
 }
 
 /** The core, with the deployer as the caller. */

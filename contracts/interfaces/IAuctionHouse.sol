@@ -23,8 +23,8 @@ interface IAuctionHouse {
     /// @param targetLtvBps τ: a position is sold down to this LTV, no further.
     /// @param absorbLtvBps From this LTV on the buffer may absorb a position.
     /// @param liquidationFeeBps φ: on top of what is repaid, for the buffer.
-    /// @param urgency u: how much faster than `r` an insolvent position is sold; in between the pace is r·(1 + u·x²) with
-    /// x = (LTV − lltv) / (1 − lltv). A number, not Bps.
+    /// @param urgency u: how much faster than `r` a position at an LTV of 1 is sold; otherwise the pace is r·(1 + u·x²) with
+    /// x = (min(LTV, 1 / LTV) − lltv) / (1 − lltv), at least 0. A number, not Bps.
     /// @param idleTime Seconds without a buy, beyond the longest age, after which the lane closes.
     /// @param emaPeriod Seconds: time constant of the lane's average of the oracle price.
     /// @param absorbDiscountBps How far under the oracle price the buffer absorbs a position.

@@ -199,7 +199,8 @@ interface ILiquidityBuffer is IERC4626, IERC165 {
     /// It observes the price of every market. Where one was not observed for an hour it returns zeros, and must be called
     /// again when half an hour has passed.
     /// @param controller Whose request.
-    /// @param receiver Who gets the keeper's pay, at most the pay's cap of what is redeemed.
+    /// @param receiver Who gets the keeper's pay, at most the pay's cap of what is redeemed; each further request in a
+    /// transaction pays for less gas.
     /// @return shares Shares burnt.
     /// @return assets Loan asset set aside, pay taken off, rounded down.
     /// @dev Anyone. Reverts with `NoRequest`, `CoolingDown`, `MarketInTrouble`, `NotEnoughCash`, `ZeroAddress`.

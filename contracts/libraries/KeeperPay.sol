@@ -8,11 +8,13 @@ import { BPS, PRICE_SCALE } from "./Units.sol";
 /// @notice Gas of a whole transaction with Chainlink feeds, guard and a Uniswap v3 pool's depth, as `test/gas/pay.test.ts`
 /// measures it, and the bounds of a payment.
 library KeeperPay {
-    uint256 internal constant OPEN_GAS = 190_000;
-    uint256 internal constant ABSORB_GAS = 280_000;
+    uint256 internal constant OPEN_GAS = 255_000;
+    uint256 internal constant ABSORB_GAS = 325_000;
     /// @dev Each further position in a transaction.
-    uint256 internal constant ABSORB_MORE_GAS = 30_000;
-    uint256 internal constant FULFIL_GAS = 325_000;
+    uint256 internal constant ABSORB_MORE_GAS = 32_000;
+    uint256 internal constant FULFIL_GAS = 370_000;
+    /// @dev Each further request in a transaction.
+    uint256 internal constant FULFIL_MORE_GAS = 155_000;
 
     /// @notice What a call is worth in native coin: gasUnits · (min(base fee, feeCap) + tip) · (1 + margin), rounded down.
     function inWei(uint256 gasUnits, uint256 feeCap, uint256 tip, uint256 marginBps) internal view returns (uint256) {

@@ -2,7 +2,7 @@ import { type DeployFunction } from "hardhat-deploy/types";
 
 import { deployOnce, holdersOf } from "../protocol";
 
-/** Keeps the roles. The deployer is its admin until `009_roles`. */
+/** Keeps the roles. The deployer is its admin until `010_roles`. */
 const script: DeployFunction = async (hre) => {
   // before anything is sent, all three must be known
   const { deployer } = await holdersOf(hre);

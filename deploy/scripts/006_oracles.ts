@@ -5,29 +5,16 @@ import { type HardhatRuntimeEnvironment } from "hardhat/types";
 
 import { SpillwayError } from "../../scripts/lib";
 import { type MarketParameters, type NetworkParameters } from "../parameters";
-import { addressOf, deployerOf, deployOnce, parametersFor } from "../protocol";
+import { addressOf, deployChainlinkOracle, deployerOf, deployOnce, parametersFor } from "../protocol";
 
 /** Of each market: its price, the guard over it, and the depth of its venues. */
 const script: DeployFunction = async (hre) => {
   const parameters = await parametersFor(hre);
   const loanAsset = await addressOf(hre, parameters.loanAsset.token);
-  const quote = parameters.loanAsset.feed;
   for (const market of parameters.markets) {
     const { name, feed, crossFeed, guardBoundBps } = market;
     const collateral = await addressOf(hre, market.collateral);
-    const sources = {
-      collateral,
-      loanAsset,
-      base: await addressOf(hre, feed.address),
-      baseMaxAge: feed.maxAge,
-      cross: crossFeed === undefined ? ZeroAddress : await addressOf(hre, crossFeed.address),
-      crossMaxAge: crossFeed?.maxAge ?? 0,
-      quote: quote === null ? ZeroAddress : await addressOf(hre, quote.address),
-      quoteMaxAge: quote?.maxAge ?? 0,
-      sequencer: ZeroAddress,
-      gracePeriod: 0,
-    };
-    const primary = await deployOnce(hre, `ChainlinkOracle_${name}`, [sources], "ChainlinkOracle");
+    const primary = await deployChainlinkOracle(hre, `ChainlinkOracle_${name}`, market.collateral, feed, crossFeed);
     const venues: string[] = [];
     for (const [index, pool] of market.pools.entries()) {
       const { fee, window } = pool;

@@ -8,7 +8,7 @@ const WAD_PER_BPS = 10n ** 14n;
 
 /**
  * Lists the markets: what one may borrow, how the lane sells, and what the buffer takes. With a debt ceiling of zero: while
- * the deployer could still exchange an oracle nobody can borrow. The governor opens the markets in `010_open`.
+ * the deployer could still exchange an oracle nobody can borrow. The governor opens the markets in `011_open`.
  */
 const script: DeployFunction = async (hre) => {
   const { loanAsset, interest, markets } = await parametersFor(hre);

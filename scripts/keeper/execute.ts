@@ -2,13 +2,15 @@ import type { Logger } from "pino";
 
 import type { Block } from "./chain/block";
 import type { Coordination } from "./coordination/Coordination";
+import type { Explainer } from "./explain/Explainer";
+import { labelOf } from "./explain/reasons";
 import { type Targets, jobOf, keyOf } from "./jobs";
 import type { Metrics } from "./metrics/Metrics";
-import { Missed } from "./Missed";
 import type { Plan } from "./plan";
 import type { Job, Outcome } from "./sender/job";
 import type { SignerPool } from "./sender/SignerPool";
 import type { Decision } from "./strategy/view";
+import type { Outlet, SizedLeg } from "./venues/Outlet";
 
 /** A transaction that the node accepted. */
 export interface Action {
@@ -21,16 +23,22 @@ export interface Action {
 export interface ExecutorDeps {
   sender: SignerPool;
   coordination: Coordination;
-  missed: Missed;
+  explainer: Explainer;
   metrics: Metrics;
   log: Logger;
   targets: Targets;
+  /** Where a market's collateral goes. */
+  outletOf: (market: string) => Outlet | undefined;
   /** The most transactions in one block. */
   maxActions: number;
 }
 
 /** The most blocks for which a job that keeps failing is left alone. */
 const LONGEST_REST = 32;
+/** Refusals that are this keeper's own trouble: another may well be able to do the job. */
+const UNABLE = /^(no-funds|budget)$|insufficient (funds|balance)/i;
+/** Refusals that say nothing of the venues that were to be sold on. */
+const NO_VENUES_FAULT = /^(gas|own|no-funds|budget|pending|node-lags|stopping)$/;
 
 /** Carries plans out: claims what is to be done, sends it, and learns what became of it. */
 export class Executor {
@@ -51,8 +59,8 @@ export class Executor {
     return sent.flatMap(({ job, nonce, hash }) => {
       const decision = claimed.get(job);
       if (decision === undefined) return []; // a transaction of an earlier block, sent again
-      this.resting.delete(job.key);
-      this.deps.missed.explainDecision(decision, "outrun");
+      this.judge(decision, true);
+      this.deps.explainer.explainDecision(decision, "outrun");
       this.deps.metrics.sent.inc({ kind: job.kind });
       this.deps.log.info({ block: block.number, job: job.key, nonce, hash }, "sent");
       return [{ decision, nonce, hash }];
@@ -61,7 +69,7 @@ export class Executor {
 
   /** Sends nothing, and says what it would have. */
   stayIdle({ block, decisions }: Plan, reason: "node-lags" | "dry-run"): void {
-    for (const decision of decisions) this.deps.missed.explainDecision(decision, reason);
+    for (const decision of decisions) this.deps.explainer.explainDecision(decision, reason);
     const would = decisions.map(keyOf);
     if (would.length > 0) this.deps.log.info({ block: block.number, reason, would }, "idle");
   }
@@ -77,7 +85,8 @@ export class Executor {
       if (job === undefined) continue;
       // what a reorganisation took out of the chain is under way again
       if (result === "unmined") await coordination.claim(job.key);
-      else await coordination.release(job.key);
+      else await coordination.release(job.key, { result, block: block.number });
+      if (result === "mined") this.resting.delete(job.key);
       if (result === "reverted") this.rest(job, block);
     }
   }
@@ -88,15 +97,38 @@ export class Executor {
   }
 
   private async claim({ block, decisions, weiPriceE36 }: Plan): Promise<Map<Job, Decision>> {
-    const { coordination, targets, maxActions } = this.deps;
+    const { sender, coordination, targets, maxActions } = this.deps;
     const claimed = new Map<Job, Decision>();
     for (const decision of decisions) {
       if (claimed.size === maxActions) break;
-      const job = jobOf(decision, targets, weiPriceE36);
-      const rested = (this.resting.get(job.key)?.until ?? 0) <= block.number;
-      if (rested && (await coordination.claim(job.key))) claimed.set(job, decision);
+      const key = keyOf(decision);
+      const rested = (this.resting.get(key)?.until ?? 0) <= block.number;
+      if (!rested || !(await coordination.claim(key))) continue;
+      const route = await this.routeOf(decision);
+      if (route !== undefined) claimed.set(jobOf(decision, targets, weiPriceE36, route, sender.gas), decision);
+      else await this.passOver(decision, block);
     }
     return claimed;
+  }
+
+  /** Undefined where a venue doesn't stand by its quote any more. */
+  private async routeOf(decision: Decision): Promise<readonly SizedLeg[] | undefined> {
+    if (!("sale" in decision)) return [];
+    return this.deps.outletOf(decision.market)?.route(decision.sale.parts);
+  }
+
+  /** Without its venue it is decided anew at the next block. */
+  private async passOver(decision: Decision, block: Block): Promise<void> {
+    const { coordination, explainer, metrics, log } = this.deps;
+    const [job, reason] = [keyOf(decision), "no-venue"];
+    await coordination.release(job, { result: "refused", block: block.number });
+    explainer.explainDecision(decision, reason);
+    metrics.refused.inc({ kind: decision.kind, reason });
+    log.info({ block: block.number, job, reason }, "not sent");
+  }
+
+  private judge(decision: Decision, wasSent: boolean): void {
+    if ("sale" in decision) this.deps.outletOf(decision.market)?.judge(decision.sale.parts, wasSent);
   }
 
   private async send(claimed: ReadonlyMap<Job, Decision>, block: Block): ReturnType<SignerPool["send"]> {
@@ -112,13 +144,16 @@ export class Executor {
   }
 
   private async giveUp(job: Job, reason: string, decision: Decision | undefined, block: Block): Promise<void> {
-    const { coordination, missed, metrics, log } = this.deps;
+    const { coordination, explainer, metrics, log } = this.deps;
     if (reason !== "pending") {
-      await coordination.release(job.key);
+      await coordination.release(job.key, { result: UNABLE.test(reason) ? "unable" : "refused", block: block.number });
       this.rest(job, block);
     }
-    if (decision !== undefined) missed.explainDecision(decision, reason);
-    metrics.refused.inc({ kind: job.kind, reason: Missed.label(reason) });
+    if (decision !== undefined) {
+      explainer.explainDecision(decision, reason);
+      if (!NO_VENUES_FAULT.test(reason)) this.judge(decision, false);
+    }
+    metrics.refused.inc({ kind: job.kind, reason: labelOf(reason) });
     log.info({ block: block.number, job: job.key, reason }, "not sent");
   }
 

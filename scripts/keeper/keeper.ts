@@ -1,15 +1,17 @@
 import type { Logger } from "pino";
 
 import { Auditor } from "./audit";
+import { Audit, type AuditState } from "./book/audit";
 import { Follower } from "./book/Follower";
 import type { Block } from "./chain/block";
 import type { Rpc } from "./chain/rpc";
 import type { Coordination } from "./coordination/Coordination";
+import { DryRun } from "./dryRun";
 import { type Action, Executor } from "./execute";
+import { Explainer } from "./explain/Explainer";
 import type { ProtocolAddresses } from "./markets/MarketReader";
 import { Markets } from "./markets/Markets";
 import type { Metrics } from "./metrics/Metrics";
-import { Missed } from "./Missed";
 import { type Observed, Observer } from "./observe";
 import { type Plan, planOf } from "./plan";
 import type { PathCount } from "./sender/Delivery";
@@ -17,12 +19,19 @@ import type { Outcome, SenderConfig, Signer, SignerStatus } from "./sender/Sende
 import { SignerPool } from "./sender/SignerPool";
 import type { Store } from "./store/Store";
 import type { Policy } from "./strategy/view";
+import { outletOpener } from "./venues/open";
+import type { Outlet } from "./venues/Outlet";
+import type { VenueChoice } from "./venues/Venue";
 
 /** Keeper configuration. Addresses checksummed. */
 export interface KeeperConfig {
   addresses: ProtocolAddresses & { flashLiquidator: string };
-  /** The Uniswap v3 pool that each collateral is sold on. One without a pool is not bought. */
+  /** Shorthand for one Uniswap v3 pool that a collateral is sold on. */
   pools: ReadonlyMap<string, string>;
+  /** Venues that each collateral is sold on, beside its pool. One without any is not bought. */
+  venues?: ReadonlyMap<string, readonly VenueChoice[]>;
+  /** Whether collateral is sold in the transaction that buys it (`flash`), or bought with the first signer's money and kept. */
+  capital?: "flash" | "own";
   /** The block in which the vault was deployed, or one before it. */
   fromBlock: number;
   /** The most blocks to ask logs for at once. */
@@ -35,11 +44,16 @@ export interface KeeperConfig {
   profitReceiver: string;
   /** The most transactions in one block. */
   maxActions: number;
-  /** Blocks between two audits of the book; a checkpoint is written after each. */
+  /** Blocks between two checkpoints; the book is audited before each. */
   checkBlocks: number;
+  /** Positions that are audited at each block in between; 0 for none. */
+  auditPositions: number;
   /** Decide, but send nothing. */
   dryRun: boolean;
 }
+
+/** How many positions are audited before a checkpoint, at least. */
+const CHECKED_POSITIONS = 200;
 
 /** What a keeper works with. */
 export interface KeeperDeps {
@@ -64,29 +78,34 @@ export class Keeper {
   private readonly markets: Markets;
   private readonly observer: Observer;
   private readonly sender: SignerPool;
-  private readonly missed: Missed;
+  private readonly explainer: Explainer;
   private readonly executor: Executor;
+  private readonly dryRun: DryRun;
   private readonly auditor: Auditor;
   private isOpen = false;
   private block: Block | undefined;
+  /** The last block's, unless it was not to be carried out. */
+  private plan: Plan | undefined;
 
   constructor(private readonly deps: KeeperDeps) {
     const { rpc, config, signer, moreSigners = [], store, metrics, coordination, log } = deps;
-    const { addresses, pools, policy, maxActions } = config;
+    const { addresses, policy, maxActions } = config;
     this.follower = new Follower(rpc, { ...config, ...addresses });
-    this.markets = new Markets(rpc, addresses, pools);
-    this.observer = new Observer(rpc, this.follower, this.markets, {
+    this.markets = new Markets(rpc, addresses, outletOpener(rpc, signer.address, config));
+    this.sender = new SignerPool(rpc, [signer, ...moreSigners], config.sender, store);
+    this.observer = new Observer(rpc, this.follower, this.markets, this.sender, {
       addresses,
       weiPrice: config.weiPrice,
       priorityFee: config.sender.limits.priorityFee,
       watchIdle: policy.workAtLoss,
     });
-    this.sender = new SignerPool(rpc, [signer, ...moreSigners], config.sender, store);
-    this.missed = new Missed(store, metrics);
-    const { sender, missed } = this;
-    const targets = { ...config, ...addresses };
-    this.executor = new Executor({ sender, coordination, missed, metrics, log, targets, maxActions });
-    this.auditor = new Auditor(rpc, this.follower, addresses.vault);
+    this.explainer = new Explainer(store, metrics);
+    const { sender, explainer } = this;
+    const targets = { ...config, ...addresses, payer: signer.address };
+    const outletOf = (market: string): Outlet | undefined => this.markets.outlet(market);
+    this.executor = new Executor({ sender, coordination, explainer, metrics, log, targets, outletOf, maxActions });
+    this.dryRun = new DryRun(rpc, signer.address, targets, outletOf, log);
+    this.auditor = new Auditor(rpc, this.follower, new Audit(this.follower.book, addresses.vault));
   }
 
   /**
@@ -100,17 +119,41 @@ export class Keeper {
     const stopTimer = this.deps.metrics.blockSeconds.startTimer();
     const plan = await this.look(block);
     const actions = await this.carryOut(plan, observeOnly);
-    if (block.number % this.deps.config.checkBlocks === 0) await this.audit(block);
+    await this.audit(block);
     this.block = block;
     this.measure(block);
     stopTimer();
     return actions;
   }
 
-  /** Writes a checkpoint to go on from after a restart. */
-  save(): void {
-    const checkpoint = this.follower.checkpoint();
-    if (checkpoint !== undefined) this.deps.store.saveCheckpoint(checkpoint);
+  /**
+   * Does what of the last plan has become this keeper's to do since, as long as `block` is the one that it is for: for
+   * keepers that share their work.
+   * @returns What was sent.
+   * @throws SpillwayError `RPC_UNREACHABLE`, `RPC_ERROR`.
+   */
+  async resume(block: Block): Promise<Action[]> {
+    return this.plan?.block.hash === block.hash ? this.share(this.plan) : [];
+  }
+
+  /** Positions in the book. */
+  get bookSize(): number {
+    return this.follower.book.size;
+  }
+
+  /** Transactions sent and not mined. */
+  get pendingCount(): number {
+    return this.sender.pendingCount;
+  }
+
+  /** Writes a checkpoint to go on from after a restart, and waits until it is there. */
+  async save(): Promise<void> {
+    await this.follower.saveNow(this.deps.store);
+  }
+
+  /** How far the book can be trusted. */
+  get audited(): AuditState {
+    return this.auditor.state;
   }
 
   /** How the accounts stand that it sends from. */
@@ -140,7 +183,7 @@ export class Keeper {
     const observed = await this.observer.observe(block, (reads) => this.sender.read(reads));
     await this.takeNote(observed, observed.more, block);
     const { plan, skips } = planOf(observed, block, this.deps.config.policy);
-    for (const { market, owner, reason } of skips) this.missed.explain(market, owner, reason);
+    this.explainer.decided(observed.markets, { decisions: plan.decisions, skips });
     return plan;
   }
 
@@ -160,52 +203,69 @@ export class Keeper {
     await this.markets.refresh(block);
     await this.sender.open(block);
     await this.executor.takeUp(this.sender.pendingJobs);
-    const checkpoint = store.loadCheckpoint();
-    const restored = checkpoint !== undefined && (await this.follower.restore(checkpoint, block));
-    const from = restored ? checkpoint.block : config.fromBlock;
+    const from = (await this.follower.restore(store, block)) ?? config.fromBlock;
     log.info({ markets: this.markets.all.length, from }, "reading the book");
     this.isOpen = true;
   }
 
   /** Records what others did before it changes its mind about anything, then what it sees now. */
-  private async takeNote({ events, markets }: Observed, outcomes: readonly Outcome[], block: Block): Promise<void> {
-    const { metrics } = this.deps;
-    for (const event of events) {
-      if ("transaction" in event && !this.sender.isOwn(event.transaction)) this.missed.note(event);
+  private async takeNote(observed: Observed, outcomes: readonly Outcome[], block: Block): Promise<void> {
+    const { rpc, metrics } = this.deps;
+    for (const event of observed.events) {
+      if ("transaction" in event && !this.sender.isOwn(event.transaction)) this.explainer.taken(event);
     }
     await this.executor.settle(outcomes, block);
-    for (const { market, unhealthy, view, isDark } of markets) {
-      if (isDark) this.missed.explainAll(market, "price-unavailable");
+    await this.explainer.record(rpc, block, observed.weiPriceE36);
+    this.explainer.look(observed, block);
+    for (const { market, unhealthy, view } of observed.markets) {
       if (view !== undefined) metrics.lanesOpen.set({ market }, view.lane.isOpen ? 1 : 0);
-      if (unhealthy === undefined) continue;
-      metrics.unhealthy.set({ market }, unhealthy.length);
-      this.missed.keep(market, new Set(unhealthy.map(({ position }) => position.owner)));
+      if (unhealthy !== undefined) metrics.unhealthy.set({ market }, unhealthy.count);
     }
   }
 
   private async carryOut(plan: Plan, observeOnly: boolean): Promise<Action[]> {
     const idle = observeOnly ? "node-lags" : this.deps.config.dryRun ? "dry-run" : undefined;
-    if (idle === undefined) return this.executor.execute(plan);
+    this.plan = idle === undefined ? plan : undefined;
+    if (idle === undefined) return this.share(plan);
     this.executor.stayIdle(plan, idle);
+    if (idle === "dry-run") await this.dryRun.show(plan);
     return [];
   }
 
-  private async audit(block: Block): Promise<void> {
-    const { metrics, log } = this.deps;
-    const collaterals = this.markets.all.map(({ collateral }) => collateral);
-    const wrong = await this.auditor.audit(block, collaterals);
-    if (wrong.length === 0) {
-      this.save();
-      return;
+  /** Publishes a plan, and executes what of it is this keeper's part. */
+  private async share(plan: Plan): Promise<Action[]> {
+    const { coordination } = this.deps;
+    await coordination.publish(plan);
+    const mine = await coordination.take(plan);
+    for (const decision of plan.decisions) {
+      if (!mine.decisions.includes(decision)) this.explainer.explainDecision(decision, "fleet");
     }
-    metrics.corrections.inc();
-    log.error({ block: block.number, markets: wrong }, "the book was wrong");
+    return this.executor.execute(mine);
+  }
+
+  private async audit(block: Block): Promise<void> {
+    const { metrics, log, config, store } = this.deps;
+    const checkpointIsDue = block.number % config.checkBlocks === 0;
+    const most = checkpointIsDue ? Math.max(CHECKED_POSITIONS, config.auditPositions) : config.auditPositions;
+    if (most === 0) return;
+    const collaterals = this.markets.all.map(({ collateral }) => collateral);
+    const { corrected, broken } = await this.auditor.audit(block, collaterals, most);
+    if (corrected.length > 0 || broken.length > 0) {
+      metrics.corrections.inc();
+      const positions = corrected.map(({ market, owner }) => ({ market, owner }));
+      log.error({ block: block.number, positions, markets: broken }, "the book was wrong");
+    }
+    if (checkpointIsDue && broken.length === 0) this.follower.save(store);
   }
 
   private measure(block: Block): void {
     const { metrics } = this.deps;
     metrics.head.set(block.number);
     metrics.positions.set(this.follower.book.size);
+    const { auditedAt, differs } = this.audited;
+    metrics.auditedAt.set(auditedAt ?? 0);
+    metrics.differs.set(Number(differs));
+    metrics.storeFails.set(Number(this.deps.store.trouble !== undefined));
     metrics.pending.set(this.sender.pendingCount);
     metrics.nonce.set(this.sender.nonce);
     metrics.signerTrouble.reset();

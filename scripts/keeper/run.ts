@@ -1,78 +1,137 @@
 import type { Server } from "node:http";
-import { setTimeout as sleep } from "node:timers/promises";
 
-import { Wallet } from "ethers";
 import type { Logger } from "pino";
 
 import { SpillwayError } from "../lib";
-import { readBlock } from "./chain/block";
-import { FailoverRpc } from "./chain/FailoverRpc";
-import { HttpRpc } from "./chain/HttpRpc";
+import { Bell } from "./Bell";
+import { watchHeads } from "./chain/heads";
+import { NodePool } from "./chain/NodePool";
+import { type Rpc, unwrapHex } from "./chain/rpc";
+import type { Head } from "./chain/Tip";
 import type { Settings } from "./config";
 import { InProcessCoordination } from "./coordination/Coordination";
+import { Fleet } from "./coordination/Fleet";
+import { mayPass } from "./exitCode";
 import { Keeper } from "./keeper";
 import { Metrics } from "./metrics/Metrics";
 import { serveMetrics } from "./metrics/server";
+import type { Signer } from "./sender/job";
 import { openRelays } from "./sender/settings";
 import { connect } from "./startup";
-import { Store } from "./store/Store";
+import { SqliteStore } from "./store/SqliteStore";
 
-/** Without a block dealt with for this long, `/health` answers 503. */
+/** Without a block dealt with for this long, `/health` answers 503 … */
 const UNHEALTHY_AFTER_MS = 120_000;
+/** … and when there is no head to act on for this long, which is more than a node's hiccup takes. */
+const HEADLESS_AFTER_MS = 10_000;
+/** A member of a fleet leaves the work to others when it has not seen the chain for so long, or for so many polls. */
+const UNFIT_AFTER = { ms: 5_000, polls: 3 };
 
 /**
  * Runs the keeper until `signal`. Whatever a node does wrong after the start is logged, counted and tried again.
  * @throws SpillwayError where it can't start: `WRONG_CHAIN`, `MISSING_CONTRACT`, `BAD_CONFIG`, `RPC_UNREACHABLE`,
- * `PORT_IN_USE`.
+ * `PORT_IN_USE`, `REDIS_UNREACHABLE`, `REDIS_DENIED`, `FLEET_MISMATCH`; or where a signer does what it was not asked
+ * for: `WRONG_SIGNATURE`.
  */
-export async function run(settings: Settings, privateKey: string, log: Logger, signal: AbortSignal): Promise<void> {
+export async function run(
+  settings: Settings,
+  signers: readonly Signer[],
+  log: Logger,
+  signal: AbortSignal,
+): Promise<void> {
+  const [signer, ...moreSigners] = signers;
+  if (signer === undefined) throw new SpillwayError("BAD_KEY", "KEEPER_PRIVATE_KEY: one key is needed, none is given.");
   const metrics = new Metrics();
-  const nodes = settings.rpc.map((url) => new HttpRpc(url, settings.rpcTimeout));
-  const rpc = new FailoverRpc(nodes, (reason) => {
-    metrics.failovers.inc();
-    log.warn({ reason }, "going on to the next node");
-  });
-  const wallet = new Wallet(privateKey);
-  const connected = await connect(settings, rpc, wallet);
-  const relays = openRelays(settings.relays, process.env, (reason) => log.warn({ reason }, "going on to the public"));
-  const config = { ...connected, sender: { ...connected.sender, relays } };
-  const store = new Store(settings.store, `${settings.chainId}:${settings.vault}:${wallet.address}`);
-  const coordination = new InProcessCoordination();
-  const keeper = new Keeper({ rpc, signer: wallet, config, store, metrics, coordination, log });
-
-  let lastGoodMs = Date.now();
+  const rpc = openNodes(settings, metrics, log);
+  let fleet: Fleet | undefined;
+  let store: SqliteStore | undefined;
   let server: Server | undefined;
   try {
-    const isHealthy = (): boolean => Date.now() - lastGoodMs < UNHEALTHY_AFTER_MS;
+    const connected = await connect(settings, rpc, signer);
+    const relays = openRelays(settings.relays, process.env, (reason) => log.warn({ reason }, "going on to the public"));
+    const config = { ...connected, sender: { ...connected.sender, relays } };
+    const bell = new Bell();
+    // what a fleet is told of this keeper
+    const seen = { head: 0, lagSeconds: 0, positions: 0, pending: 0 };
+    let lastFitMs = Number.NEGATIVE_INFINITY;
+    const unfitAfterMs = Math.max(UNFIT_AFTER.ms, UNFIT_AFTER.polls * settings.pollInterval);
+    const report = (): typeof seen & { isFit: boolean } => {
+      return { ...seen, isFit: !settings.dryRun && Date.now() - lastFitMs < unfitAfterMs };
+    };
+    if (settings.redis !== undefined) {
+      fleet = await Fleet.join({
+        ...{ url: settings.redis, chainId: settings.chainId, vault: settings.vault, name: settings.fleet },
+        ...{ member: settings.member, signers: signers.map(({ address }) => address) },
+        ...{ maxActions: settings.maxActions, report, log },
+        isBusy: (account) => isBusy(rpc, account),
+        wake: () => bell.ring(),
+      });
+    }
+    const scope = `${settings.chainId}:${settings.vault}:${signer.address}`;
+    store = new SqliteStore(settings.store, scope, ({ code, message }) => log.error({ code }, message));
+    const coordination = fleet ?? new InProcessCoordination();
+    const keeper = new Keeper({ rpc, signer, moreSigners, config, store, metrics, coordination, log });
+
+    let lastGoodMs = Date.now();
+    let headlessMs: number | undefined; // since when
+    const isHealthy = (): boolean =>
+      Date.now() - lastGoodMs < UNHEALTHY_AFTER_MS && Date.now() - (headlessMs ?? Infinity) < HEADLESS_AFTER_MS;
     if (settings.metricsPort > 0) server = await serveMetrics(metrics, settings.metricsPort, isHealthy);
-    log.info({ signer: wallet.address, chainId: settings.chainId, dryRun: settings.dryRun }, "keeper runs");
+    log.info({ signer: signer.address, chainId: settings.chainId, dryRun: settings.dryRun }, "keeper runs");
 
     let lastHash: string | undefined;
-    while (!signal.aborted) {
+    let lastStatus: Head["status"] = "ok";
+    for await (const { block, status, why, isRung } of watchHeads(rpc, settings.pollInterval, bell, signal)) {
+      metrics.setNodes(rpc.nodes(), status);
+      metrics.setFleet(fleet);
+      if (status !== lastStatus) log[status === "ok" ? "info" : "warn"]({ status, why, block: block?.number }, "head");
+      lastStatus = status;
+      headlessMs = status === "ok" ? undefined : (headlessMs ?? Date.now());
+      if (block === undefined || status === "behind") continue; // nothing can be read as of the last block
       try {
-        const block = await readBlock(rpc, "latest");
-        const lag = Math.floor(Date.now() / 1000) - Number(block.timestamp);
-        const lags = settings.maxLag > 0 && lag > settings.maxLag;
-        if (lags) rpc.leave(`its latest block, ${block.number}, is ${lag} s old`);
-        if (block.hash !== lastHash) await keeper.onBlock(block, { observeOnly: lags });
+        if (block.hash !== lastHash) await keeper.onBlock(block, { observeOnly: status === "stale" });
+        else if (isRung) await keeper.resume(block);
         lastHash = block.hash;
-        if (!lags) lastGoodMs = Date.now();
+        if (status === "ok") lastGoodMs = Date.now();
+        lastFitMs = status === "ok" ? lastGoodMs : Number.NEGATIVE_INFINITY;
+        seen.head = block.number;
+        seen.lagSeconds = Math.max(0, Math.floor(Date.now() / 1000) - Number(block.timestamp));
+        seen.positions = keeper.bookSize;
+        seen.pending = keeper.pendingCount;
       } catch (error) {
-        if (!(error instanceof SpillwayError) || !error.code.startsWith("RPC_")) throw error;
+        if (!mayPass(error)) throw error;
         metrics.errors.inc({ code: error.code });
         log.error({ code: error.code, message: error.message }, "a block could not be dealt with");
       }
-      await sleep(settings.pollInterval, undefined, { signal }).catch(ignoreAbort);
     }
     await keeper.drain(Date.now() + settings.drainTimeout);
-    keeper.save();
+    await keeper.save();
   } finally {
     server?.close();
-    for (const node of nodes) node.close();
-    store.close();
+    await fleet?.close();
+    rpc.close();
+    store?.close();
   }
 }
 
-function ignoreAbort(error: unknown): void {
-  if (!(error instanceof Error) || error.name !== "AbortError") throw error;
+function openNodes(settings: Settings, metrics: Metrics, log: Logger): NodePool {
+  return new NodePool(settings.rpc, {
+    chainId: settings.chainId,
+    timeoutMs: settings.rpcTimeout,
+    maxLag: settings.maxLag,
+    onRole: (node, before) => {
+      if (before === "primary") metrics.failovers.inc();
+      const level = node.trouble !== "" ? "warn" : node.role === "behind" || before === "unknown" ? "info" : "debug";
+      log[level]({ node: node.host, before, now: node.role, why: node.trouble }, "node");
+    },
+  });
+}
+
+/** Whether an account's transactions wait to be mined, as the node sees its pool. */
+async function isBusy(rpc: Rpc, account: string): Promise<boolean> {
+  const replies = await rpc.batch(
+    ["latest", "pending"].map((tag) => ({ method: "eth_getTransactionCount", params: [account, tag] })),
+  );
+  const [mined, queued] = replies.map((reply) => Number(unwrapHex(reply, "counting a member's transactions")));
+  return (queued ?? 0) > (mined ?? 0);
 }

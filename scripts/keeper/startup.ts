@@ -1,4 +1,4 @@
-import { type Wallet, ZeroAddress } from "ethers";
+import { ZeroAddress } from "ethers";
 
 import { SpillwayError } from "../lib";
 import { readFlashLiquidator, readVault } from "./chain/contracts";
@@ -6,19 +6,24 @@ import { Reads } from "./chain/Reads";
 import { type Rpc, unwrapHex } from "./chain/rpc";
 import type { Settings } from "./config";
 import type { KeeperConfig } from "./keeper";
+import type { Signer } from "./sender/job";
 import { lossLimitsOf } from "./sender/settings";
 
 /**
  * Checks the settings against the chain and makes the keeper's config of them.
  * @throws SpillwayError `WRONG_CHAIN`, `MISSING_CONTRACT`, `BAD_CONFIG`, `RPC_UNREACHABLE`; names the setting.
  */
-export async function connect(settings: Settings, rpc: Rpc, wallet: Wallet): Promise<KeeperConfig> {
+export async function connect(settings: Settings, rpc: Rpc, signer: Pick<Signer, "address">): Promise<KeeperConfig> {
   const { vault, flashLiquidator } = settings;
   const pools = Object.entries(settings.pools);
+  const venues = Object.entries(settings.venues);
   const contracts: [string, string][] = [
     ["vault", vault],
     ["flashLiquidator", flashLiquidator],
     ...pools.map(([collateral, pool]): [string, string] => [`pools.${collateral}`, pool]),
+    ...venues.flatMap(([collateral, choices]) =>
+      choices.flatMap((choice, i) => choice.contracts.map((at): [string, string] => [`venues.${collateral}.${i}`, at])),
+    ),
   ];
   const [chainId, height, ...codes] = await rpc.batch([
     { method: "eth_chainId", params: [] },
@@ -55,7 +60,12 @@ export async function connect(settings: Settings, rpc: Rpc, wallet: Wallet): Pro
     );
   }
   const native = settings.nativeMarket;
-  for (const [name, collateral] of [["nativeMarket", native] as const, ...pools.map(([c]) => ["pools", c] as const)]) {
+  const named = [
+    ["nativeMarket", native] as const,
+    ...pools.map(([collateral]) => ["pools", collateral] as const),
+    ...venues.map(([collateral]) => ["venues", collateral] as const),
+  ];
+  for (const [name, collateral] of named) {
     if (collateral === undefined || collaterals.includes(collateral)) continue;
     throw new SpillwayError("BAD_CONFIG", `${name}: ${collateral} is not a market of the vault.`);
   }
@@ -63,6 +73,8 @@ export async function connect(settings: Settings, rpc: Rpc, wallet: Wallet): Pro
   return {
     addresses: { vault, auctionHouse: house, buffer: buffer.value(), flashLiquidator },
     pools: new Map(pools),
+    venues: new Map(venues),
+    capital: settings.capital,
     fromBlock: settings.fromBlock,
     logChunk: settings.logChunk,
     weiPrice: native === undefined ? { fixedE36: settings.weiPriceE36 ?? 0n } : { market: native },
@@ -80,9 +92,10 @@ export async function connect(settings: Settings, rpc: Rpc, wallet: Wallet): Pro
       publicAfterBlocks: settings.publicAfterBlocks,
       losses: lossLimitsOf(settings),
     },
-    profitReceiver: settings.profitReceiver ?? wallet.address,
+    profitReceiver: settings.profitReceiver ?? signer.address,
     maxActions: settings.maxActions,
     checkBlocks: settings.checkBlocks,
+    auditPositions: settings.auditPositions,
     dryRun: settings.dryRun,
   };
 }

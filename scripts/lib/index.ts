@@ -6,5 +6,6 @@ export * from "./fixedPoint";
 export * from "./foundry";
 export * from "./markup";
 export * from "./rpc";
+export * from "./uniswapV2Math";
 export * from "./uniswapV3Math";
-export type * from "./venueQuote";
+export * from "./venueQuote";

@@ -22,6 +22,7 @@ interface Flags {
   seed: string;
   match: string;
   keepers: string;
+  rivals: string;
   step?: string;
   from: string;
   to?: string;
@@ -62,6 +63,11 @@ const program = new Command("replay")
     "--keepers <policy>",
     "what Spillway's keeper does: profit, only what pays for itself, or service, at a loss too what the protocol needs",
     "profit",
+  )
+  .option(
+    "--rivals <number>",
+    "so many keepers more at each engine, strangers to the first, with the same code; the report says who earns what",
+    "0",
   )
   .option("--step <duration>", "time from one step to the next (default: the scenario's, mostly 60s)")
   .option("--from <duration>", "where to begin, from the start of the prices", "0s")
@@ -129,6 +135,7 @@ async function run(args: readonly string[]): Promise<number> {
     seed: integer(flags.seed, "--seed", 0, 2 ** 32 - 1),
     match: choice(flags.match, "--match", MATCHES),
     keepers: choice(flags.keepers, "--keepers", KEEPERS),
+    rivals: integer(flags.rivals, "--rivals", 0, 15),
     ...(flags.step !== undefined && {
       stepSeconds: integer(seconds(flags.step, "--step").toString(), "--step", 12, 3600),
     }),

@@ -87,6 +87,7 @@ async function run(engine: Engine, ready: ReadyWorld, options: EngineRunOptions)
   });
   const watchful = new WatchfulBorrowers(borrowers, sizes, lltv);
   const holdings = await keeperHoldings(engine, world);
+  const senders = engine.keepers.map(([account = ""]) => account.toLowerCase());
   const startedAt = performance.now();
 
   const lastStep = item(paths, 0).length - 1;
@@ -130,6 +131,12 @@ async function run(engine: Engine, ready: ReadyWorld, options: EngineRunOptions)
       keeperGas: keeperReceipts.reduce((sum, receipt) => sum + receipt.gasUsed, 0n),
       keeperFees: keeperReceipts.reduce((sum, receipt) => sum + receipt.gasUsed * receipt.effectiveGasPrice, 0n),
       transactions,
+      work: keeperReceipts.map((receipt) => ({
+        keeper: senders.indexOf(receipt.from.toLowerCase()),
+        isGood: receipt.status === 1,
+        gas: receipt.gasUsed,
+        fees: receipt.gasUsed * receipt.effectiveGasPrice,
+      })),
     });
     options.onStep();
   }
@@ -210,15 +217,18 @@ function keepersAreOut({ keeperOutages, start }: Scenario, time: number): boolea
 
 const tokenAbi = abi(["function balanceOf(address) view returns (uint256)"]);
 
-async function keeperHoldings(engine: Engine, world: World): Promise<Holdings> {
-  const total = async (token: string): Promise<bigint> => {
-    let sum = 0n;
-    for (const keeper of engine.keepers) {
-      sum += (await world.chain.read(token, tokenAbi, "balanceOf", [keeper]))[0] as bigint;
-    }
-    return sum;
-  };
-  const collateral: bigint[] = [];
-  for (const market of world.markets) collateral.push(await total(market.collateral.address));
-  return { loan: await total(world.loan.address), collateral };
+/** What each keeper has. */
+async function keeperHoldings(engine: Engine, { chain, loan, markets }: World): Promise<Holdings[]> {
+  const all: Holdings[] = [];
+  for (const accounts of engine.keepers) {
+    const total = async (token: string): Promise<bigint> => {
+      let sum = 0n;
+      for (const account of accounts) sum += (await chain.read(token, tokenAbi, "balanceOf", [account]))[0] as bigint;
+      return sum;
+    };
+    const collateral: bigint[] = [];
+    for (const market of markets) collateral.push(await total(market.collateral.address));
+    all.push({ loan: await total(loan.address), collateral });
+  }
+  return all;
 }

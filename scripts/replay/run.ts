@@ -22,6 +22,8 @@ export interface ReplayOptions {
   seed: number;
   match: Match;
   keepers: Keepers;
+  /** Keepers more at each engine; none when not given. */
+  rivals?: number;
   /** The scenario's own when not given. */
   stepSeconds?: number;
   /** Offsets from the start, seconds; the end of the data when `to` is not given. */
@@ -86,6 +88,7 @@ export async function runReplay(options: ReplayOptions): Promise<Replay> {
     const shared = {
       ...{ scenario, start, paths, fork, stepSeconds, seed: options.seed },
       ...{ bookToDepth: options.bookToDepth, buffer: options.buffer, keepers: options.keepers },
+      rivals: options.rivals ?? 0,
       ...(options.match === "ltv" && { sharedLltv: scenario.collaterals.map(({ asset }) => sharedLltv(asset)) }),
       startPrices: paths.map((path) => item(path, 0)),
     };
@@ -201,6 +204,7 @@ function collect(
     buffer: options.buffer,
     match: options.match,
     keepers: options.keepers,
+    rivals: options.rivals ?? 0,
     stepSeconds,
     fromSeconds: start - scenario.start,
     toSeconds: end - scenario.start,

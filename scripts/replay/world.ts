@@ -3,6 +3,7 @@ import { drawBorrowers, units, valueOf, type Borrower } from "./agents/borrowers
 import { mainnet, ownAddresses } from "./chain/addresses";
 import { startAnvil, type Anvil } from "./chain/anvil";
 import { ownArtifact } from "./chain/artifacts";
+import { lotsFrom } from "./chain/builder";
 import { NodeChain } from "./chain/chain";
 import type { Keepers } from "./model/choices";
 import type { MarketInfo, TokenInfo, World } from "./model/engine";
@@ -38,6 +39,8 @@ export interface WorldOptions {
   buffer: number;
   seed: number;
   keepers: Keepers;
+  /** As `World.rivals`; none when not given. */
+  rivals?: number;
   /** As `World.overrides`. */
   overrides?: Overrides;
   /** False for the run without price impact. */
@@ -64,9 +67,13 @@ export interface ReadyWorld {
 /** Forks the chain and puts pools, feeds and the borrowers' money on it. The caller stops the anvil. */
 export async function createWorld(options: WorldOptions): Promise<ReadyWorld> {
   const { scenario, startPrices, seed } = options;
-  const anvil = await startAnvil({ fork: options.fork, ...(options.port !== undefined && { port: options.port }) });
+  const rivals = options.rivals ?? 0;
+  const anvil = await startAnvil({
+    ...{ fork: options.fork, inOrder: rivals > 0 },
+    ...(options.port !== undefined && { port: options.port }),
+  });
   try {
-    const chain = new NodeChain(anvil.rpc);
+    const chain = new NodeChain(anvil.rpc, rivals > 0 ? lotsFrom(seed) : undefined);
     await chain.start();
     await chain.setBalance(OPERATOR, 10n ** 30n);
     const loan = TOKENS.USDC;
@@ -141,6 +148,7 @@ export async function createWorld(options: WorldOptions): Promise<ReadyWorld> {
       etherUsd: scenario.etherUsd ?? null,
       seed,
       keepers: options.keepers,
+      rivals,
       overrides: options.overrides ?? {},
     };
     return { world, anvil, markets, borrowers, book, shift, refreshFeeds };

@@ -5,7 +5,7 @@ import { ethers } from "hardhat";
 import { PAY, priceE36, time, usdc, weth } from "../contracts/fixture";
 import { real } from "../gas/world";
 import { Ledger } from "./ledger";
-import { COOLDOWN, DAY, buffering, inOneBlock, setBaseFee, watch } from "./setup";
+import { COOLDOWN, DAY, buffering, deployMulticall3, inOneBlock, setBaseFee, watch } from "./setup";
 
 const GWEI = 10n ** 9n;
 const SHARES = 1000n;
@@ -172,31 +172,63 @@ describe("attacks: who is fulfilled first, and in how many parts", () => {
 });
 
 describe("attacks: fulfilling others for the pay", () => {
+  /** The real feeds, pool and guard, without tip, and requests of 20,000 USDC by so many controllers that are ready. */
+  async function waiting(controllers: number) {
+    const all = await loadFixture(real);
+    const { house, buffer, collateral, oracle, loan, lender, receiver, trade } = all;
+    await house.setPay({ ...PAY, nativeOracle: oracle, wrappedNative: collateral, tip: 0n });
+    await loan.mint(receiver, 1n);
+    const signers = (await ethers.getSigners()).slice(6, 6 + controllers);
+    for (const controller of signers) {
+      await buffer.connect(lender).transfer(controller, usdc(20_000) * SHARES);
+      await buffer.connect(controller).requestRedeem(usdc(20_000) * SHARES, controller, controller);
+    }
+    await time.increase(DAY);
+    await house.observe(collateral);
+    await trade(150);
+    await time.increase(60);
+    return { ...all, controllers: signers };
+  }
+
   for (const gwei of [1n, 20n, 200n, 2000n, 10_000n]) {
+    const baseFee = gwei * GWEI;
+    const fees = { maxFeePerGas: baseFee, maxPriorityFeePerGas: 0n, gasLimit: 3_000_000 };
+
     it(`at ${gwei} gwei pays no more than gas and margin, and a hundredth of what is redeemed`, async () => {
-      const all = await loadFixture(real);
-      const { house, buffer, collateral, oracle, loan, lender, keeper, receiver, trade } = all;
-      await house.setPay({ ...PAY, nativeOracle: oracle, wrappedNative: collateral, tip: 0n });
-      await loan.mint(receiver, 1n);
-      await buffer.connect(lender).requestRedeem(usdc(20_000) * SHARES, lender, lender);
-      await time.increase(DAY);
-      await house.observe(collateral);
-      await trade(150);
-      await time.increase(60);
-      const baseFee = gwei * GWEI;
+      const { buffer, oracle, loan, keeper, receiver, controllers } = await waiting(1);
+      const controller = controllers[0]!;
       await setBaseFee(baseFee);
       const before = await loan.balanceOf(receiver);
-      const fees = { maxFeePerGas: baseFee, maxPriorityFeePerGas: 0n, gasLimit: 1_000_000 };
-      const receipt = await (await buffer.connect(keeper).fulfil(lender, receiver, fees)).wait();
+      const receipt = await (await buffer.connect(keeper).fulfil(controller, receiver, fees)).wait();
       const paid = (await loan.balanceOf(receiver)) - before;
       const cost = (receipt!.gasUsed * baseFee * (await oracle.price())) / 10n ** 36n;
       expect(paid)
         .to.be.gt(0n)
         .and.lte((cost * 13n) / 10n);
       expect(paid).to.be.lte(usdc(201));
-      expect((await buffer.claimable(lender)).assets).to.be.gte(usdc(19_800) - 1n);
+      expect((await buffer.claimable(controller)).assets).to.be.gte(usdc(19_800) - 1n);
       // a spike of gas is no income for whoever waits for it
       if (gwei >= 2000n) expect(paid).to.be.lt(cost);
+    });
+
+    it(`several in one transaction at ${gwei} gwei pay no more than the gas of that transaction and margin`, async () => {
+      const { buffer, oracle, loan, keeper, receiver, controllers } = await waiting(8);
+      const batch = await deployMulticall3();
+      const calls = controllers.map(({ address }) => ({
+        target: buffer.target,
+        allowFailure: false,
+        callData: buffer.interface.encodeFunctionData("fulfil", [address, receiver.address]),
+      }));
+      await setBaseFee(baseFee);
+      const before = await loan.balanceOf(receiver);
+      const sent = await batch.connect(keeper).getFunction("aggregate3").send(calls, fees);
+      const receipt = await sent.wait();
+      const paid = (await loan.balanceOf(receiver)) - before;
+      const cost = (receipt!.gasUsed * baseFee * (await oracle.price())) / 10n ** 36n;
+      expect(paid)
+        .to.be.gt(0n)
+        .and.lte((cost * 13n) / 10n);
+      for (const controller of controllers) expect(await buffer.pendingRedeemRequest(0n, controller)).to.equal(0n);
     });
   }
 });

@@ -1,6 +1,7 @@
-import { type Addressable, type AddressLike, type ContractTransactionResponse } from "ethers";
+import { type Addressable, type AddressLike, type Contract, type ContractTransactionResponse } from "ethers";
 import { ethers } from "hardhat";
 
+import { multicall3 } from "../../scripts/replay/chain/reconstruct";
 import { INVENTORY, LANE, PAY, WAD, coreWithoutInterest, signerOf, time, usdc, weth } from "../contracts/fixture";
 
 export const ALL = ethers.MaxUint256;
@@ -49,6 +50,16 @@ export async function inOneBlock(sends: (() => Promise<ContractTransactionRespon
   }
   const receipts = await Promise.all(sent.map(async (hash) => ethers.provider.getTransactionReceipt(hash)));
   return receipts.map((receipt) => receipt?.status === 1);
+}
+
+/** A contract that makes several calls in one transaction. */
+export async function deployMulticall3() {
+  const [deployer] = await ethers.getSigners();
+  const abi = [
+    "function aggregate3((address target, bool allowFailure, bytes callData)[] calls) returns ((bool success, bytes data)[])",
+  ];
+  const contract = await new ethers.ContractFactory(abi, multicall3(), deployer).deploy();
+  return contract as Contract;
 }
 
 /** Ten WETH at 2,000 USDC against 15,900 USDC (LTV 79.5 %), no interest, and an hour of a quiet market. */

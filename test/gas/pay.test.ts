@@ -2,6 +2,7 @@ import { expect } from "chai";
 import { type ContractTransactionResponse } from "ethers";
 import { ethers } from "hardhat";
 
+import { deployMulticall3 } from "../attacks/setup";
 import { time, usdc } from "../contracts/fixture";
 import { real } from "./world";
 
@@ -14,14 +15,15 @@ async function gasOf(transaction: Promise<ContractTransactionResponse>): Promise
   return Number(receipt.gasUsed);
 }
 
-async function gasUnits(): Promise<Record<"open" | "absorb" | "absorbMore" | "fulfil", number>> {
+async function gasUnits(): Promise<Record<"open" | "absorb" | "absorbMore" | "fulfil" | "fulfilMore", number>> {
   const harness = await ethers.deployContract("KeeperPayHarness");
-  const { open, absorb, absorbMore, fulfil } = await harness.gasUnits();
+  const { open, absorb, absorbMore, fulfil, fulfilMore } = await harness.gasUnits();
   return {
     open: Number(open),
     absorb: Number(absorb),
     absorbMore: Number(absorbMore),
     fulfil: Number(fulfil),
+    fulfilMore: Number(fulfilMore),
   };
 }
 
@@ -58,6 +60,33 @@ describe("gas that keepers are paid for", () => {
     await setLtv(0.95);
     const ten = await gasOf(house.connect(keeper).absorbMany(collateral, owners.slice(2, 12), receiver));
     expectPaid((await gasUnits()).absorbMore, (ten - one) / 9);
+  });
+
+  it("each further request that is fulfilled in a transaction", async () => {
+    const { house, buffer, collateral, keeper, lender, receiver, loan, trade } = await real();
+    await loan.mint(receiver, 1n);
+    const controllers = (await ethers.getSigners()).slice(6, 16);
+    for (const controller of controllers) {
+      await buffer.connect(lender).transfer(controller, usdc(20_000) * 1000n);
+      await buffer.connect(controller).requestRedeem(usdc(20_000) * 1000n, controller, controller);
+    }
+    await time.increase(86_400);
+    await house.observe(collateral);
+    await trade(150);
+    await time.increase(60);
+    const batch = await deployMulticall3();
+    const fulfil = async (several: readonly { address: string }[]): Promise<number> => {
+      const calls = several.map(({ address }) => ({
+        target: buffer.target,
+        allowFailure: false,
+        callData: buffer.interface.encodeFunctionData("fulfil", [address, receiver.address]),
+      }));
+      const sent = batch.connect(keeper).getFunction("aggregate3").send(calls);
+      return gasOf(sent);
+    };
+    const one = await fulfil(controllers.slice(0, 1));
+    const nine = await fulfil(controllers.slice(1));
+    expectPaid((await gasUnits()).fulfilMore, (nine - one) / 8);
   });
 
   it("fulfil, with fees to collect", async () => {

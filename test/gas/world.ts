@@ -7,7 +7,12 @@ import { MAX_TICK, MIN_TICK, deployToken, deployVenue } from "../contracts/unisw
 
 const HALF_AN_HOUR = 1800;
 const FEED_UNIT = 10n ** 8n;
-/** Trades in the pool's window: one a block of 12 seconds, as a pool is traded in a crash. */
+/**
+ * Observations that the pool keeps, as mainnet's parameters ask for, and trades that fill all of them: one a block of 12
+ * seconds, as a pool is traded in a crash. The start of the window is searched among all of them, two cold slots a step.
+ */
+const OBSERVATIONS = 720;
+/** Trades in the pool's window. */
 const TRADES = 150;
 
 /** Collateral and debt of a position at an LTV of 79.5 % at 2,000 USDC. */
@@ -22,7 +27,7 @@ async function deployReal() {
   if (!admin || !trader || !lender || !keeper || !receiver) throw new Error("no signers");
   const loan = await deployToken("USDC", 6);
   const collateral = await deployToken("WETH", 18);
-  const venue = await deployVenue(trader, collateral, loan, WAD, usdc(2000), TRADES);
+  const venue = await deployVenue(trader, collateral, loan, WAD, usdc(2000), OBSERVATIONS);
   await venue.addLiquidity(MIN_TICK, MAX_TICK, 10n ** 18n);
 
   const base = await ethers.deployContract("MockAggregatorV3", [8, 2000n * FEED_UNIT]);
@@ -53,17 +58,17 @@ async function deployReal() {
   await vault.link(house, buffer);
   await vault.setInterestShares(500, 500);
   await time.increase(HALF_AN_HOUR);
-  await trade(TRADES);
+  await trade(OBSERVATIONS);
   await vault.setMarket(collateral, { oracle, borrowOracle: guarded, ...MARKET });
   await house.setLane(collateral, { ...LANE, depthOracle, guard: guarded });
   await house.setPay({ ...PAY, nativeOracle: oracle, wrappedNative: collateral });
   await buffer.setInventoryParameters(collateral, { ...INVENTORY, emaToleranceBps: 10_000 });
 
-  /** Trades so much that nobody notices, once a block of 12 seconds. */
+  /** Trades to and fro by a few ticks, or the pool would observe nothing, once a block of 12 seconds. */
   async function trade(times: number): Promise<void> {
     for (let i = 0; i < times; i++) {
       await time.setNextBlockTimestamp((await time.latest()) + 12);
-      await venue.sell(i % 2 === 0 ? collateral : loan, 1000n);
+      await (i % 2 === 0 ? venue.sell(collateral, weth(5)) : venue.sell(loan, usdc(10_000)));
     }
   }
 

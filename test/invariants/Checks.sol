@@ -11,10 +11,10 @@ import { IToken, World } from "./World.sol";
 
 /// @notice What the work of a keeper burns, as docs/protocol.md has it.
 library KeeperGas {
-    uint256 internal constant OPEN = 190_000;
-    uint256 internal constant ABSORB = 280_000;
-    uint256 internal constant ABSORB_MORE = 30_000;
-    uint256 internal constant FULFIL = 325_000;
+    uint256 internal constant OPEN = 255_000;
+    uint256 internal constant ABSORB = 325_000;
+    uint256 internal constant ABSORB_MORE = 32_000;
+    uint256 internal constant FULFIL = 370_000;
 }
 
 /// @notice INVARIANTS.md, one function and one error for each id. The first half is true of any state; the second of any call: it
@@ -535,7 +535,9 @@ abstract contract Checks is World {
     /// @param rate r as of the call, refreshed where that is due.
     function A2_lanesKeepTheirPace(Sale memory s, uint256 rate) public {
         uint256 urgency = house.laneParameters(_collateral(s.k)).urgency;
-        uint256 xWad = ((Math.min(s.before.ltvWad, WAD) - _lltvWad(s.k)) * WAD) / (WAD - _lltvWad(s.k));
+        uint256 ltvWad = s.before.ltvWad;
+        uint256 urgentWad = ltvWad > WAD ? WAD ** 2 / ltvWad : ltvWad;
+        uint256 xWad = (Math.zeroFloorSub(urgentWad, _lltvWad(s.k)) * WAD) / (WAD - _lltvWad(s.k));
         uint256 pace = Math.fullMulDiv(rate, WAD + (urgency * xWad * xWad) / WAD, WAD);
         uint256 emission = Math.fullMulDiv(s.amount, HOUR * WAD, pace);
         if (_exceedsPace(_laneSold[s.k], emission, _longestAgeWad(s.k))) revert A2(_collateral(s.k), emission);

@@ -1,21 +1,17 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { expect } from "chai";
 
-import { HttpRpc } from "../../scripts/keeper/chain/HttpRpc";
-import { FailoverRpc } from "../../scripts/keeper/chain/FailoverRpc";
-import { parseSettings, readPrivateKey, readSettingsFile } from "../../scripts/keeper/config";
+import { environmentName, parseSettings, readSettingsFile, SETTING_NAMES } from "../../scripts/keeper/config";
 import { Metrics } from "../../scripts/keeper/metrics/Metrics";
 import { serveMetrics } from "../../scripts/keeper/metrics/server";
 import type { SpillwayError } from "../../scripts/lib";
 import { type Anvil, startAnvil } from "../../scripts/replay/chain/anvil";
-import { serve } from "./world";
+import { KEY, keeper } from "./commandLine";
 
 const SOME = "0x5FbDB2315678afecb367f032d93F642f64180aa3";
-const KEY = `0x${"1".repeat(64)}`;
 const good = {
   rpc: ["http://127.0.0.1:1"],
   chainId: 1,
@@ -24,6 +20,8 @@ const good = {
   nativeMarket: SOME,
 };
 
+const quotes = { kind: "quote-service", url: "http://127.0.0.1:1", targets: [SOME], most: "1" };
+
 function errorOf(run: () => unknown): SpillwayError {
   try {
     run();
@@ -31,19 +29,6 @@ function errorOf(run: () => unknown): SpillwayError {
     return error as SpillwayError;
   }
   throw new Error("nothing was thrown");
-}
-
-/** Runs the keeper's command line. */
-function keeper(args: string[], env: Record<string, string> = { KEEPER_PRIVATE_KEY: KEY }) {
-  const child: ChildProcess = spawn(process.execPath, [require.resolve("tsx/cli"), "scripts/keeper/cli.ts", ...args], {
-    env: { PATH: process.env["PATH"], ...env },
-  });
-  let [out, err] = ["", ""];
-  child.stdout!.on("data", (text: Buffer) => (out += text.toString()));
-  child.stderr!.on("data", (text: Buffer) => (err += text.toString()));
-  return new Promise<{ code: number | null; out: string; err: string }>((resolve) => {
-    child.on("close", (code) => resolve({ code, out, err }));
-  });
 }
 
 describe("settings", () => {
@@ -57,15 +42,23 @@ describe("settings", () => {
     ["vault", { vault: "0x12" }, "vault: is not an address"],
     ["rpc", { rpc: [] }, "rpc: is missing"],
     ["rpc", { rpc: ["not a url"] }, "rpc.0: is not a URL"],
+    ["rpc", { rpc: ["ftp://127.0.0.1"] }, "rpc.0: is not a URL of http(s):// or ws(s)://"],
     ["chainId", { chainId: "main" }, "chainId: is not a number"],
     ["minProfit", { minProfit: "-1" }, "minProfit: is not a whole number"],
     ["maxFeePerGas", { maxFeePerGas: "1.5" }, "maxFeePerGas: is not a whole number"],
     ["metricsPort", { metricsPort: 70_000 }, "metricsPort: must be at most 65535"],
     ["pollInterval", { pollInterval: 0 }, "pollInterval: must be above 0"],
     ["pools", { pools: { [SOME]: "pool" } }, `pools.${SOME}: is not an address`],
+    ["venues", { venues: { [SOME]: [{ kind: "uniswap-v9" }] } }, "kind: is none of uniswap-v3, uniswap-v3-path"],
+    ["venues", { venues: { [SOME]: [{ kind: "uniswap-v3", pool: "x" }] } }, `venues.${SOME}.0.pool: is not an address`],
+    ["venues", { venues: { [SOME]: [{ ...quotes, targets: [] }] } }, "must name at least one contract"],
+    ["venues", { venues: { [SOME]: [{ ...quotes, url: "ftp://x" }] } }, "is not a URL of http or https"],
+    ["venues", { venues: { [SOME]: [{ ...quotes, most: "0" }] } }, `venues.${SOME}.0.most: must be above 0`],
+    ["capital", { capital: "borrowed" }, "capital: is neither flash nor own"],
     ["nativeMarket", { nativeMarket: undefined }, "nativeMarket: give either"],
     ["nativeMarket", { weiPriceE36: "1" }, "nativeMarket: give either"],
     ["typo", { minProfitt: "1" }, "minProfitt: no such setting"],
+    ["dryRun", { dryRun: "yes" }, 'dryRun: must be of type boolean; for example "dryRun": true'],
   ] as const) {
     it(`name the field that is wrong: ${words}`, () => {
       const error = errorOf(() => parseSettings({ ...good, ...changes }, {}));
@@ -79,9 +72,18 @@ describe("settings", () => {
     const folder = mkdtempSync(join(tmpdir(), "keeper-"));
     try {
       const path = join(folder, "config.json");
-      expect(errorOf(() => readSettingsFile(path)).message).to.match(/^config: .* can't be read as JSON/);
-      writeFileSync(path, "{ oops");
-      expect(errorOf(() => readSettingsFile(path))).to.include({ code: "BAD_CONFIG" });
+      expect(errorOf(() => readSettingsFile(path)).message).to.match(/^config: .* can't be read \(ENOENT\)/);
+      writeFileSync(path, '{ "chainId": 1\n  "rpc": ["http://secret"] }');
+      const broken = errorOf(() => readSettingsFile(path));
+      expect(broken).to.include({ code: "BAD_CONFIG" });
+      expect(broken.message).to.include("not JSON at line 2, column 3").and.not.to.include("secret");
+      writeFileSync(path, "secret");
+      expect(errorOf(() => readSettingsFile(path)).message)
+        .to.match(/it is not JSON\.$/)
+        .and.not.to.include("secret");
+      writeFileSync(path, '{ "chainId": 1, "rpc": ["http://secr');
+      const half = errorOf(() => readSettingsFile(path));
+      expect(half.message).to.include("was it written to the end?").and.not.to.include("secr");
       writeFileSync(path, "[]");
       expect(errorOf(() => parseSettings(readSettingsFile(path), {})).message).to.match(
         /^config: must be a JSON object/,
@@ -91,15 +93,56 @@ describe("settings", () => {
     }
   });
 
-  it("take the key from the environment and never show it", () => {
-    expect(readPrivateKey({ KEEPER_PRIVATE_KEY: KEY })).to.equal(KEY);
-    for (const key of [undefined, "", "secret"]) {
-      const error = errorOf(() => readPrivateKey({ KEEPER_PRIVATE_KEY: key }));
-      expect(error).to.include({ code: "BAD_CONFIG" });
-      expect(error.message).to.match(/^KEEPER_PRIVATE_KEY: /);
-      expect(error.message).not.to.include("secret");
-    }
+  it("go from file to environment to command line, each before the last", () => {
+    const env = { KEEPER_CHAIN_ID: "2", KEEPER_MIN_PROFIT: "7", KEEPER_RPC: "http://a.example, http://b.example" };
+    const settings = parseSettings({ ...good, minProfit: "5" }, { minProfit: "9" }, env);
+    expect(settings).to.deep.include({ chainId: 2, minProfit: 9n, rpc: ["http://a.example", "http://b.example"] });
+    expect(parseSettings(good, {}, { KEEPER_DRY_RUN: "true", KEEPER_STORE: "" })).to.include({
+      dryRun: true,
+      store: "keeper.sqlite",
+    });
+    const pools = parseSettings(good, {}, { KEEPER_POOLS: `{"${SOME}":"${SOME}"}` });
+    expect(pools.pools).to.deep.equal({ [SOME]: SOME });
   });
+
+  for (const [variable, text, words] of [
+    ["KEEPER_MIN_PROFITT", "1", "KEEPER_MIN_PROFITT: no such setting"],
+    ["KEEPER_CHAIN_ID", "main", "chainId: is not a number; for example KEEPER_CHAIN_ID=1."],
+    ["KEEPER_RPC", "[oops", "KEEPER_RPC: it is not JSON"],
+    ["KEEPER_DRY_RUN", "yes", "dryRun: must be of type boolean; for example KEEPER_DRY_RUN=true."],
+  ] as const) {
+    it(`name the variable that is wrong: ${words}`, () => {
+      const error = errorOf(() => parseSettings(good, {}, { [variable]: text }));
+      expect(error).to.include({ code: "BAD_CONFIG" });
+      expect(error.message).to.include(words);
+    });
+  }
+
+  it("have an example each that is right, and a line each in the documentation", () => {
+    const docs = readFileSync("docs/keeper.md", "utf8");
+    for (const name of SETTING_NAMES) {
+      expect(docs, name).to.include(`\`${name}\``);
+      const message = errorOf(() => parseSettings({ ...good, [name]: { not: "this" } }, {})).message;
+      const example = message.slice(message.indexOf("for example ") + "for example ".length, -1);
+      const given = JSON.parse(`{${example}}`) as Record<string, unknown>;
+      if (name === "weiPriceE36") given["nativeMarket"] = undefined;
+      parseSettings({ ...good, ...given }, {});
+    }
+    expect(environmentName("maxFeePerGas")).to.equal("KEEPER_MAX_FEE_PER_GAS");
+  });
+
+  for (const secret of [
+    { privateKey: "x" },
+    { rpc: [KEY] },
+    { venues: { a: { signingKey: "x" } } },
+    { mnemonic: "x" },
+  ]) {
+    it(`refuse ${Object.keys(secret).join()} with a secret in a file, and don't show it`, () => {
+      const error = errorOf(() => parseSettings({ ...good, ...secret }, {}));
+      expect(error).to.include({ code: "BAD_CONFIG" });
+      expect(error.message).to.include("never stands in a config file").and.not.to.include(KEY);
+    });
+  }
 });
 
 describe("keeper's command line", () => {
@@ -112,56 +155,62 @@ describe("keeper's command line", () => {
   after(() => anvil.stop());
 
   it("explains itself", async () => {
-    const { code, out } = await keeper(["--help"]);
-    expect(code).to.equal(0);
-    for (const option of ["--rpc", "--chain-id", "--pool", "--dry-run", "KEEPER_PRIVATE_KEY"])
-      expect(out).to.include(option);
+    const [program, run] = await Promise.all([keeper(["--help"]), keeper(["help", "run"])]);
+    expect([program.code, run.code]).to.deep.equal([0, 0]);
+    for (const command of ["run", "init", "check", "postmortem"]) expect(program.out).to.include(command);
+    for (const option of ["--rpc", "--chain-id", "--pool", "--dry-run", "--keystore"])
+      expect(run.out).to.include(option);
   });
 
-  it("refuses a bad start with one line and exit code 2", async () => {
-    const runs: [RegExp, string[], Record<string, string>?][] = [
-      [/^error: unknown option '--bogus'$/, ["--bogus"]],
-      [/^error: chainId: is missing\.$/, args],
-      [/^error: KEEPER_PRIVATE_KEY: is not set/, [...args, "--chain-id", "1"], {}],
-      [/^error: chainId: the node is on chain 1, the settings say 5;/, [...args, "--chain-id", "5"]],
+  it("ends with one line with a code, and 2 for what must be mended, 3 for what may pass", async () => {
+    const on = [...args, "--chain-id", "1"];
+    const runs: [number, RegExp, string[], Record<string, string>?][] = [
+      [2, /^error: unknown option '--bogus' \(BAD_INPUT\)$/, ["--bogus"]],
+      [2, /^error: too many arguments for 'run'.* \(BAD_INPUT\)$/, ["frobnicate"]],
+      [2, /^error: chainId: is missing; for example "chainId": 1\. \(BAD_CONFIG\)$/, args],
+      [2, /^error: chainId: is not a number; for example --chain-id 1\. \(BAD_CONFIG\)$/, [...args, "--chain-id", "x"]],
+      [2, /^error: config: none\.json can't be read \(ENOENT\).* \(BAD_CONFIG\)$/, ["--config", "none.json"]],
+      [2, /^error: KEEPER_PRIVATE_KEY: is not set; .* \(BAD_KEY\)$/, on, {}],
       [
-        /^error: vault: there is no contract at 0x5FbDB2315678afecb367f032d93F642f64180aa3 on chain 1\.$/,
-        [...args, "--chain-id", "1"],
+        2,
+        /^error: chainId: the node is on chain 1, the settings say 5;.* \(WRONG_CHAIN\)$/,
+        [...args, "--chain-id", "5"],
       ],
+      [2, new RegExp(`^error: vault: there is no contract at ${SOME} on chain 1\\. \\(MISSING_CONTRACT\\)$`), on],
+      // an open socket does not keep it from ending
+      [2, /^error: vault: there is no contract/, on.with(1, anvil.url.replace("http", "ws"))],
       [
-        /^error: No answer from the node at 127\.0\.0\.1:1/,
-        [...args.with(1, "http://127.0.0.1:1/secret"), "--chain-id", "1"],
+        3,
+        /^error: No answer from the node at 127\.0\.0\.1:1.* \(RPC_UNREACHABLE\)$/,
+        on.with(1, "http://127.0.0.1:1/secret"),
       ],
     ];
-    const ends = await Promise.all(runs.map(([, given, env]) => keeper(given, env)));
+    const ends = await Promise.all(runs.map(([, , given, env]) => keeper(given, env)));
     ends.forEach(({ code, err }, i) => {
-      expect(err.trim()).to.match(runs[i]![0]);
+      expect(err.trim()).to.match(runs[i]![1]);
       expect(err).not.to.include("secret");
-      expect(code).to.equal(2);
+      expect(code, err).to.equal(runs[i]![0]);
     });
+  });
+
+  it("ends with 1 and a stack where it has a bug", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "keeper-"));
+    try {
+      const preload = join(folder, "bug.cjs");
+      writeFileSync(preload, 'globalThis.AbortController = class { constructor() { throw new TypeError("boom"); } };');
+      const { code, err } = await keeper([...args, "--chain-id", "1"], undefined, { node: ["--require", preload] });
+      expect(err).to.match(/^error: this is a bug of the keeper, please report it: TypeError: boom\n\s+at /);
+      expect(code).to.equal(1);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   it("refuses a contract that is not the vault", async () => {
     await anvil.rpc.call("anvil_setCode", SOME, "0x5f5ffd");
     const { code, err } = await keeper([...args, "--chain-id", "1"]);
-    expect(err.trim()).to.equal(`error: vault: ${SOME} is not a vault with an auction house.`);
+    expect(err.trim()).to.equal(`error: vault: ${SOME} is not a vault with an auction house. (MISSING_CONTRACT)`);
     expect(code).to.equal(2);
-  });
-});
-
-describe("FailoverRpc", () => {
-  it("goes on to a node that answers, stays there, and throws when none does", async () => {
-    const node = await serve({ batch: async (calls) => calls.map(() => ({ ok: true, result: "0x1" })) });
-    const dead = new HttpRpc("http://127.0.0.1:1", 500);
-    const reasons: string[] = [];
-    const rpc = new FailoverRpc([dead, new HttpRpc(node.url, 500)], (reason) => reasons.push(reason));
-    const ask = () => rpc.batch([{ method: "eth_chainId", params: [] }]);
-    expect(await ask()).to.deep.equal([{ ok: true, result: "0x1" }]);
-    expect(await ask()).to.deep.equal([{ ok: true, result: "0x1" }]);
-    expect(reasons.length).to.equal(1);
-    await node.close();
-    const error: unknown = await ask().catch((thrown: unknown) => thrown);
-    expect(error).to.include({ code: "RPC_UNREACHABLE" });
   });
 });
 

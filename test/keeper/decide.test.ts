@@ -1,10 +1,15 @@
 import { expect } from "chai";
+import { getAddress, id } from "ethers";
 
-import { PRICE_SCALE, Q96, quoteRanges, WAD } from "../../scripts/lib";
+import { PRICE_SCALE, Q96, quoteRanges, type PoolState, WAD } from "../../scripts/lib";
+import { jobOf } from "../../scripts/keeper/jobs";
+import { planOf } from "../../scripts/keeper/plan";
+import { joinQuotes } from "../../scripts/keeper/venues/joinQuotes";
+import { quoteOwn } from "../../scripts/keeper/venues/OwnCapital";
 import { decideAbsorb } from "../../scripts/keeper/strategy/absorb";
 import { decideBuy, decideInventory, gainOnceOpen, termsOf } from "../../scripts/keeper/strategy/buy";
 import { decide, decideFulfil, decideOpen, decideSync } from "../../scripts/keeper/strategy/decide";
-import { GAS_UNITS, PAID_UNITS, payOfPosition } from "../../scripts/keeper/strategy/gas";
+import { GAS_UNITS, PAID_UNITS, payOfPosition, unitsBy } from "../../scripts/keeper/strategy/gas";
 import { cost, head } from "../../scripts/keeper/strategy/gradualAuction";
 import {
   type Decision,
@@ -13,6 +18,7 @@ import {
   type Policy,
   type PositionView,
   type RedemptionView,
+  mostCost,
   viewPosition,
 } from "../../scripts/keeper/strategy/view";
 
@@ -22,11 +28,12 @@ const service: Policy = { ...policy, workAtLoss: true };
 
 /** Pay and gas at `wei` for a unit of gas, of which `WEI` come to one unit of loan asset. */
 const WEI = 10n ** 6n;
-function fees(wei: bigint, capBps = 100n, marginBps = 2000n): Pick<MarketView, "gas" | "pay"> {
+function fees(wei: bigint, capBps = 100n, marginBps = 2000n): Pick<MarketView, "gas" | "units" | "pay"> {
   const weiPriceE36 = PRICE_SCALE / WEI;
   const parameters = { nativeOracle: "N", wrappedNative: "W", feeCap: 10n ** 18n, tip: 0n, marginBps, capBps };
   return {
     gas: { wei, weiPriceE36 },
+    units: GAS_UNITS,
     pay: { parameters: { ...parameters, interval: 3600n }, baseFee: wei, nativePriceE36: weiPriceE36 },
   };
 }
@@ -83,18 +90,27 @@ function market(positions: PositionView[], changes: Partial<MarketView> = {}): M
   };
 }
 
+function quotePool(pool: PoolState) {
+  return joinQuotes([{ venue: "pool", gas: GAS_UNITS.leg, quote: quoteRanges(pool) }]);
+}
+
 /** A pool at a price of 1 without a fee; selling `liquidity / 100` moves it by about 2 %. */
 function venue(liquidity: bigint, sqrtPriceX96 = Q96) {
-  return quoteRanges({ sqrtPriceX96, fee: 0n, zeroForOne: true, ranges: [{ liquidity, sqrtPriceEndX96: Q96 / 2n }] });
+  return quotePool({ sqrtPriceX96, fee: 0n, zeroForOne: true, ranges: [{ liquidity, sqrtPriceEndX96: Q96 / 2n }] });
 }
 
 /** A pool that pays a tenth more than the oracle says, for any amount. */
 const generous = venue(10n ** 12n, (Q96 * 105n) / 100n);
 /** A pool that takes a tenth. */
-const stingy = quoteRanges({ sqrtPriceX96: Q96, fee: 100_000n, zeroForOne: true, ranges: [] });
+const stingy = quotePool({ sqrtPriceX96: Q96, fee: 100_000n, zeroForOne: true, ranges: [] });
 
 function position(owner: string, collateral: bigint, debt: bigint): PositionView {
   return viewPosition({ market: "M", owner, collateral, debtShares: debt }, 10n ** 27n, PRICE_SCALE);
+}
+
+/** An address by its name. */
+function addressOf(name: string): string {
+  return getAddress(`0x${id(name).slice(-40)}`);
 }
 
 const none = new Set<string>();
@@ -128,7 +144,7 @@ describe("decideBuy", () => {
     expect(amounts(market([big], { quote: generous }))).to.deep.equal([70_000n]); // 700 s at 100 a second
     // (0.94 − 0.75)·q + 0.0001·q²/200 = 8,200 − 7,500
     expect(amounts(market([position("a", 10_000n, 8_200n)]))).to.deep.equal([3_648n]);
-    const shallow = quoteRanges({
+    const shallow = quotePool({
       sqrtPriceX96: Q96,
       fee: 0n,
       zeroForOne: true,
@@ -221,7 +237,7 @@ describe("decideOpen", () => {
     // 1 % of 100,000 is the most, and b has it; c has 900
     const wei = 2_000n;
     expect(gas(wei)).to.equal(520n);
-    expect(only(at(wei))).to.deep.equal({ kind: "open", market: "M", owner: "b", worth: 722n });
+    expect(only(at(wei))).to.deep.equal({ kind: "open", market: "M", owner: "b", worth: 969n });
     expect(only(at(3_000n))).to.include({ owner: "b", worth: 1_000n });
     expect(reasons(at(4_000n))).to.deep.equal([[LANE, "gas"]]); // 1,040 of gas
     expect(reasons(at(wei, { paidAt: NOW - 3_599n }))).to.deep.equal([[LANE, "gas"]]);
@@ -254,8 +270,8 @@ describe("decideOpen", () => {
     expect(decideOpen(view, policy, none).decisions).to.deep.equal([]);
     const within = (maxLossBps: bigint) => decideOpen(view, { ...service, maxLossBps }, none).decisions;
     expect(within(31n)).to.deep.equal([]); // 254 of 261
-    expect(within(32n)).to.deep.equal([{ kind: "open", market: "M", owner: "a", worth: 262n }]);
-    expect(paid(1_000n)).to.equal(228n);
+    expect(within(32n)).to.deep.equal([{ kind: "open", market: "M", owner: "a", worth: 262n, paid: 0n }]);
+    expect(paid(1_000n)).to.equal(306n);
   });
 });
 
@@ -278,15 +294,15 @@ describe("decideAbsorb", () => {
   });
 
   it("is worth it where pay covers the gas of each and of all", () => {
-    // with these a call is paid 532 and costs 295, a further position 57 and 32
+    // with these a call is paid 617 and costs 335, a further position 60 and 32
     const many = (count: number, collateral: bigint) =>
       Array.from({ length: count }, (_, i) => position(`p${i}`, collateral, (collateral * 92n) / 100n));
     const at = (positions: PositionView[]) => decideAbsorb(market(positions, fees(1_000n, 100n, 9000n)), policy);
-    expect(only(at(many(1, 100_000n)))).to.include({ worth: 532n });
+    expect(only(at(many(1, 100_000n)))).to.include({ worth: 617n });
     expect(reasons(at(many(1, 25_000n)))).to.deep.equal([["p0", "gas"]]); // 1 % of it is 250
-    // 250 and 57 for each more, of 296 and 33
-    expect(at(many(2, 25_000n)).decisions).to.deep.equal([]);
-    expect(only(at(many(3, 25_000n)))).to.deep.include({ owners: ["p0", "p1", "p2"], worth: 364n });
+    // 250 and 60 for each more, of 336 and 33
+    expect(at(many(4, 25_000n)).decisions).to.deep.equal([]);
+    expect(only(at(many(5, 25_000n)))).to.deep.include({ owners: ["p0", "p1", "p2", "p3", "p4"], worth: 490n });
     expect(reasons(at(many(9, 3_000n)))).to.deep.equal(Array.from({ length: 9 }, (_, i) => [`p${i}`, "gas"])); // 30
   });
 
@@ -294,11 +310,11 @@ describe("decideAbsorb", () => {
     const item = position("a", 100_000n, 92_000n);
     const at = (cash: bigint) =>
       decideAbsorb(market([item], { ...fees(100n, 100n, 0n), capacity: { cash, room: 10n ** 9n } }), policy);
-    // (92,000 − 75,000)·0.97 / (0.97 − 0.75) would be needed, for a pay of 28; the call's gas is 30
+    // (92,000 − 75,000)·0.97 / (0.97 − 0.75) would be needed, for a pay of 32; the call's gas is 34
     expect(reasons(at(10n ** 9n))).to.deep.equal([["a", "gas"]]);
     const dear = (cash: bigint) =>
       decideAbsorb(market([item], { ...fees(100n, 100n, 9000n), capacity: { cash, room: 10n ** 9n } }), policy);
-    expect(only(dear(10n ** 9n)).worth).to.equal(53n);
+    expect(only(dear(10n ** 9n)).worth).to.equal(61n);
     expect(reasons(dear(10_000n))).to.deep.equal([["a", "gas"]]);
     expect(reasons(dear(0n))).to.deep.equal([["a", "buffer-full"]]);
   });
@@ -320,6 +336,11 @@ describe("decideAbsorb", () => {
     const view = market([item], fees(1_000n, 0n));
     expect(decideAbsorb(view, policy).decisions).to.deep.equal([]);
     expect(only(decideAbsorb(view, service)).worth).to.be.within(370n, 378n);
+    expect(only(decideAbsorb(view, service)).paid).to.equal(0n);
+    // 325,000 units at 1,000 wei are paid; the rest of what 1 % allows is accepted as a loss
+    const paid = only(decideAbsorb(market([item], fees(1_000n, 100n, 0n)), { ...service, maxLossBps: 100n }));
+    expect(paid.paid).to.equal(325n);
+    expect(paid.worth).to.be.within(740n, 760n);
     expect(decideAbsorb(view, { ...service, maxLossBps: 35n }).decisions).to.deep.equal([]);
   });
 });
@@ -329,15 +350,15 @@ describe("pay", () => {
     const { pay } = fees(1_000n);
     const of = (collateral: bigint, debt: bigint, terms = pay) =>
       payOfPosition(terms, PAID_UNITS.open, "M", PRICE_SCALE, { collateral, debt });
-    expect(of(10n ** 6n, 0n)).to.equal(228n); // 190,000 · 1,000 · 1.2 wei
+    expect(of(10n ** 6n, 0n)).to.equal(306n); // 255,000 · 1,000 · 1.2 wei
     expect(of(10_000n, 0n)).to.equal(100n);
     expect(of(10_000n, 9_900n)).to.equal(50n);
     expect(of(10_000n, 10_000n)).to.equal(100n); // where there is none it is paid too
-    expect(of(10n ** 6n, 0n, { ...pay, parameters: { ...pay.parameters, feeCap: 500n } })).to.equal(114n);
+    expect(of(10n ** 6n, 0n, { ...pay, parameters: { ...pay.parameters, feeCap: 500n } })).to.equal(153n);
     expect(of(10n ** 6n, 0n, { ...pay, nativePriceE36: 0n })).to.equal(0n);
     // the native coin itself is paid one to one
     const native = { ...pay, nativePriceE36: 0n, parameters: { ...pay.parameters, wrappedNative: "M", capBps: 100n } };
-    expect(of(10n ** 12n, 0n, native)).to.equal(228n * WEI);
+    expect(of(10n ** 12n, 0n, native)).to.equal(306n * WEI);
   });
 });
 
@@ -350,16 +371,76 @@ describe("decideFulfil", () => {
   });
 
   it("fulfils for pay, at most its share of what is redeemed", () => {
-    expect(only(decideFulfil(view(), policy))).to.deep.equal({ kind: "fulfil", controller: "a", worth: 390n });
-    const small = view({ ready: [{ controller: "a", assets: 32_500n }] });
-    expect(reasons(decideFulfil(small, policy))).to.deep.equal([["a", "gas"]]); // 325 for 326 of gas
+    expect(only(decideFulfil(view(), policy))).to.deep.equal({ kind: "fulfil", controller: "a", worth: 444n });
+    const small = view({ ready: [{ controller: "a", assets: 37_000n }] });
+    expect(reasons(decideFulfil(small, policy))).to.deep.equal([["a", "gas"]]); // 370 for 376 of gas
   });
 
   it("waits while a market is in trouble, unless it works at a loss", () => {
     const waiting = view({ inTrouble: true });
     expect(reasons(decideFulfil(waiting, policy))).to.deep.equal([["a", "in-trouble"]]);
-    expect(only(decideFulfil(waiting, service))).to.deep.include({ controller: "a", worth: 500n });
+    expect(only(decideFulfil(waiting, service))).to.deep.include({ controller: "a", worth: 500n, paid: 0n });
+    // where pay covers the gas it is earned, and more may be lost on it
+    expect(only(decideFulfil(view(), service))).to.deep.include({ worth: 500n, paid: 444n });
     expect(decideFulfil(waiting, { ...service, maxLossBps: 32n }).decisions).to.deep.equal([]);
+  });
+});
+
+describe("units of gas", () => {
+  const solvent = position("b", 10_000n, 8_200n); // gains about 6 % of 3,648
+  /** Each kind takes so many thousandths of the constants. */
+  const learnt = (thousandths: Partial<Record<string, bigint>>) =>
+    unitsBy({ gasUnits: (kind, constant) => (constant * (thousandths[kind] ?? 1_000n)) / 1_000n });
+
+  it("are the constants by what was learnt of their kind", () => {
+    const { leg: _leg, path: _path, call: _call, ...units } = GAS_UNITS; // a venue's are its own
+    expect(learnt({})).to.deep.equal(units);
+    expect(learnt({ absorb: 500n, buy: 2_000n })).to.deep.equal({
+      ...units,
+      absorb: GAS_UNITS.absorb / 2n,
+      absorbMore: GAS_UNITS.absorbMore / 2n,
+      buy: GAS_UNITS.buy * 2n,
+      order: GAS_UNITS.order * 2n,
+    });
+  });
+
+  it("decide what is worth it", () => {
+    const buy = (buys: bigint) =>
+      decideBuy(market([solvent], { ...fees(500n), units: learnt({ buy: buys }) }), policy, none).buy;
+    expect(buy(1_000n)!.minProfit).to.equal(167n); // (295,000 + 38,000) · 500 wei, rounded up
+    expect(buy(500n)!.minProfit).to.equal(84n);
+    expect(buy(2_000n)).to.equal(undefined);
+    const opens = (open: bigint) =>
+      decideOpen(
+        market([position("a", 10n ** 6n, 82n * 10n ** 4n)], {
+          ...{ ...fees(1_000n), quote: stingy, lane: closed },
+          units: learnt({ open }),
+        }),
+        policy,
+        none,
+      ).decisions.length;
+    expect([opens(1_200n), opens(1_000n)]).to.deep.equal([0, 1]); // 306 of pay for 312 or 260 of gas
+  });
+});
+
+describe("jobOf", () => {
+  const targets = {
+    ...{ auctionHouse: addressOf("house"), buffer: addressOf("buffer"), flashLiquidator: addressOf("liquidator") },
+    ...{ profitReceiver: addressOf("receiver"), payer: addressOf("payer"), policy },
+  };
+  const half = { gasUnits: (_: string, constant: bigint) => constant / 2n };
+
+  it("takes the gas that was learnt, and keeps what the constants say for the next receipt", () => {
+    const job = jobOf({ kind: "sync", market: addressOf("market"), worth: 3n }, targets, PRICE_SCALE, [], half);
+    expect(job).to.include({ gas: GAS_UNITS.sync / 2n, constantGas: GAS_UNITS.sync, worth: 3n });
+    expect(job).to.not.have.property("paid");
+  });
+
+  it("tells what is paid from what may be lost, in wei", () => {
+    const decision = { kind: "open" as const, market: addressOf("market"), owner: addressOf("owner"), worth: 10n };
+    const of = (paid: bigint) => jobOf({ ...decision, paid }, targets, PRICE_SCALE / 100n, [], half);
+    expect(of(4n)).to.include({ worth: 1_000n, paid: 400n });
+    expect(of(0n)).to.include({ worth: 1_000n, paid: 0n });
   });
 });
 
@@ -369,7 +450,7 @@ describe("decide", () => {
       market([position("a", 100_000n, 82_000n)], { ...fees(wei), lane: { ...lane, syncedAt: NOW - ago } });
     expect(decideSync(synced(9_999n), policy)).to.deep.equal([]);
     expect(decideSync(synced(1_799n), service)).to.deep.equal([]);
-    expect(decideSync(synced(1_800n), service)).to.deep.equal([{ kind: "sync", market: "M", worth: 410n }]);
+    expect(decideSync(synced(1_800n), service)).to.deep.equal([{ kind: "sync", market: "M", worth: 410n, paid: 0n }]);
     expect(decideSync(synced(1_800n, 3_000n), service)).to.deep.equal([]); // 450 of gas
   });
 
@@ -391,5 +472,35 @@ describe("decide", () => {
     expect(decideInventory(on(), { ...policy, buyInventory: false })).to.equal(undefined);
     const opens = on({ unhealthy: [position("a", 10n ** 6n, 82n * 10n ** 4n)] });
     expect(decide(opens, policy).decisions.map(({ kind }) => kind)).to.deep.equal(["open"]);
+  });
+});
+
+describe("planOf with own capital", () => {
+  /** What two markets would buy that both see `budget`, the same money: at its worth, and at most cost. */
+  function buysOf(budget: bigint): { proceeds: bigint; most: bigint }[] {
+    const markets = ["M", "N"].map((name) => {
+      const unhealthy = [position("a", 10n ** 8n, 82n * 10n ** 6n)];
+      const view = market(unhealthy, { market: name, quote: quoteOwn(budget, PRICE_SCALE) });
+      // a plan rests on the view alone
+      return { market: name, unhealthy: undefined, view, isDark: false };
+    });
+    const redemptions = { ready: [], inTrouble: false, ...fees(0n) };
+    const block = { number: 1, hash: "0x", parentHash: "0x", timestamp: NOW, baseFeePerGas: 0n };
+    const { plan } = planOf({ events: [], markets, redemptions, weiPriceE36: 1n }, block, policy);
+    return plan.decisions.flatMap((decision) =>
+      decision.kind === "buy" ? [{ proceeds: decision.sale.proceeds, most: mostCost(decision) }] : [],
+    );
+  }
+
+  it("spends no money twice: a later market gets what the earlier ones leave", () => {
+    const [first, second] = buysOf(10n ** 9n);
+    expect(first!.proceeds).to.be.gt(50_000n);
+    expect(second).to.deep.equal(first);
+    const budget = first!.proceeds + 10_000n;
+    const both = buysOf(budget);
+    expect(both[0]).to.deep.equal(first);
+    expect(both[1]!.proceeds).to.equal(budget - first!.most);
+    expect(both[0]!.most + both[1]!.most).to.be.within(budget - 10n, budget);
+    expect(buysOf(first!.most).length).to.equal(1);
   });
 });

@@ -51,14 +51,12 @@ describe("gradualAuction", () => {
   });
 
   it("sells the faster the nearer a position is to insolvency: r·(1 + u·x²)", () => {
-    const pace = (percent: bigint) => paceOf(1_000_000n, 4n, (percent * WAD) / 100n, (80n * WAD) / 100n);
-    expect([80n, 85n, 90n, 100n, 150n].map(pace)).to.deep.equal([
-      1_000_000n,
-      1_250_000n,
-      2_000_000n,
-      5_000_000n,
-      5_000_000n,
-    ]);
+    const at = (ltv: bigint) => paceOf(1_000_000n, 4n, ltv, (80n * WAD) / 100n);
+    const pace = (percent: bigint) => at((percent * WAD) / 100n);
+    expect([80n, 85n, 90n, 100n].map(pace)).to.deep.equal([1_000_000n, 1_250_000n, 2_000_000n, 5_000_000n]);
+    // past it by 1 / LTV, and at the lane's own pace from 1 / lltv on
+    expect(at((WAD * 10n) / 9n)).to.equal(2_000_000n);
+    expect([125n, 150n, 100_000n].map(pace)).to.deep.equal([1_000_000n, 1_000_000n, 1_000_000n]);
     expect(paceOf(1_000_000n, 0n, WAD, (80n * WAD) / 100n)).to.equal(1_000_000n);
   });
 

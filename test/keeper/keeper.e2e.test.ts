@@ -15,7 +15,14 @@ import { expect } from "chai";
 import { MaxUint256 } from "ethers";
 import hre from "hardhat";
 
-import { Store } from "../../scripts/keeper/store/Store";
+import { Follower } from "../../scripts/keeper/book/Follower";
+import type { Position } from "../../scripts/keeper/book/position";
+import { Markets } from "../../scripts/keeper/markets/Markets";
+import { Observer } from "../../scripts/keeper/observe";
+import { SqliteStore } from "../../scripts/keeper/store/SqliteStore";
+import type { Store } from "../../scripts/keeper/store/Store";
+import { GAS_UNITS } from "../../scripts/keeper/strategy/gas";
+import { outletOpener } from "../../scripts/keeper/venues/open";
 import { PAY } from "../contracts/fixture";
 import { USDC, WETH, deployInventory, deployMarket, priceE36 } from "../contracts/periphery/fixture";
 import { HardhatRpc, configOf, runKeeper, serve, signer } from "./world";
@@ -47,6 +54,13 @@ async function fall(m: Market, price: bigint): Promise<void> {
 }
 
 const kinds = (actions: { decision: { kind: string } }[]) => actions.map(({ decision }) => decision.kind).sort();
+
+/** The positions of a store's last checkpoint. */
+async function positionsIn(store: Store): Promise<Position[]> {
+  const positions: Position[] = [];
+  expect(await store.loadPositions((some) => positions.push(...some))).to.equal(true);
+  return positions;
+}
 
 describe("Keeper", () => {
   it("reads the book from events and does nothing while all are healthy, in one round trip a block", async () => {
@@ -87,6 +101,30 @@ describe("Keeper", () => {
     expect(await metric("keeper_book_corrections_total")).to.equal(0);
     expect(await metric("keeper_missed_total")).to.equal(0);
     expect(await metric("keeper_pending_transactions")).to.equal(0);
+  });
+
+  it("prices gas at the tip that the sender pays, never below its own, and by the units that it learnt", async () => {
+    const m = await loadFixture(market);
+    const { addresses, pools, weiPrice, ...rest } = await config(m);
+    await fall(m, 2350n);
+    const { latest, rpc } = await runKeeper({ addresses, pools, weiPrice, ...rest });
+    const block = await latest();
+    const follower = new Follower(rpc, { ...rest, ...addresses });
+    const markets = new Markets(rpc, addresses, outletOpener(rpc, signer.address, { ...rest, addresses, pools }));
+    await markets.refresh(block);
+    await follower.catchUp(block);
+    const priorityFee = 2n * 10n ** 9n;
+    const at = async (tip: bigint) => {
+      const gas = { gasUnits: (_: string, constant: bigint) => 2n * constant };
+      const settings = { addresses, weiPrice, priorityFee, watchIdle: false };
+      const observer = new Observer(rpc, follower, markets, { tip, gas }, settings);
+      const { markets: seen, redemptions } = await observer.observe(block, () => () => undefined);
+      const views = [seen[0]!.view!, redemptions];
+      for (const { units } of views) expect(units).to.include({ open: 2n * GAS_UNITS.open, sync: 2n * GAS_UNITS.sync });
+      return views.map(({ gas: { wei } }) => wei - (block.baseFeePerGas * 9n) / 8n);
+    };
+    expect(await at(7n * 10n ** 9n)).to.deep.equal([7n * 10n ** 9n, 7n * 10n ** 9n]);
+    expect(await at(1n)).to.deep.equal([priorityFee, priorityFee]);
   });
 
   it("opens no lane where that doesn't pay, unless it is told to", async () => {
@@ -140,7 +178,7 @@ describe("Keeper", () => {
     const { step, store, keeper } = await runKeeper(await config(m));
     await m.buffer.connect(m.lender).requestRedeem(await m.buffer.balanceOf(m.lender), m.lender, m.lender);
     expect(await step()).to.deep.equal([]);
-    keeper.save();
+    await keeper.save();
     expect(store.loadCheckpoint()?.controllers).to.deep.equal([m.lender.address]);
     await time.increase(86_400);
     await mine();
@@ -169,26 +207,37 @@ describe("Keeper", () => {
 
   it("says why it missed what another did", async () => {
     const m = await loadFixture(market);
-    const { step, store } = await runKeeper(await config(m, { minProfit: 10n ** 15n }));
+    const { step, store, latest } = await runKeeper(await config(m, { minProfit: 10n ** 15n }));
     await step();
     await m.oracle.setPrice(priceE36(2350n));
     const [owner] = m.borrowers;
     await m.house.connect(m.trader).open(m.weth, owner!, m.trader); // before it could look
+    const seen = await latest();
     for (let i = 0; i < 10; i++) expect(await step(60)).to.deep.equal([]);
     await m.usdc.mint(m.trader, 100_000n * USDC);
     await m.usdc.connect(m.trader).approve(m.vault, MaxUint256);
-    await m.house.connect(m.trader).buy(m.weth, owner!, WETH, MaxUint256, m.trader, "0x");
+    const bought = await m.house.connect(m.trader).buy(m.weth, owner!, WETH, MaxUint256, m.trader, "0x");
+    const receipt = (await bought.wait())!;
+    const { timestamp, baseFeePerGas } = await latest();
     await step();
-    const [opened, missed, ...rest] = store.missed();
+    const [opened, missed, ...rest] = store.opportunities();
     expect(rest).to.deep.equal([]);
-    expect(opened).to.include({ kind: "open", owner: owner!.address, taker: m.trader.address, reason: "not-seen" });
-    expect(missed).to.include({
-      kind: "buy",
-      owner: owner!.address,
-      taker: m.trader.address,
-      amount: WETH,
-      reason: "gas",
+    expect(opened).to.include({
+      ...{ kind: "open", owner: owner!.address, taker: m.trader.address, reason: "not-seen" },
+      ...{ firstSeenBlock: undefined, firstSeenAt: undefined, oraclePriceE36: priceE36(2350n) },
     });
+    expect(missed).to.include({
+      ...{ kind: "buy", owner: owner!.address, taker: m.trader.address, amount: WETH, reason: "gas" },
+      ...{ block: receipt.blockNumber, transaction: receipt.hash, takenAt: timestamp },
+      ...{ firstSeenBlock: seen.number, firstSeenAt: seen.timestamp, oraclePriceE36: priceE36(2350n) },
+      ...{ gasUsed: receipt.gasUsed, gasPrice: receipt.gasPrice, tip: receipt.gasPrice - baseFeePerGas },
+    });
+    // the pool pays some 3,000 USDC for an ether still; gas at 2,350 USDC for one
+    const gas = (receipt.gasUsed * receipt.gasPrice * priceE36(2350n)) / 10n ** 36n;
+    const proceeds = missed!.wouldHaveEarned! + gas + missed!.cost;
+    expect(proceeds).to.be.within(2_800n * USDC, 3_000n * USDC);
+    expect(store.opportunities({ block: receipt.blockNumber })).to.deep.equal([missed]);
+    expect(store.opportunities({ time: Number(timestamp) + 1 })).to.deep.equal([]);
   });
 
   it("takes up its work from the store after a restart, also when the chain went on without it", async () => {
@@ -198,7 +247,7 @@ describe("Keeper", () => {
     await first.step();
     await m.oracle.setPrice(priceE36(2350n));
     await first.step();
-    first.keeper.save();
+    await first.keeper.save();
     await mine(40);
     const second = await runKeeper({ ...settings, fromBlock: 1_000_000 }, first.store); // can't read the past again
     await second.step();
@@ -283,19 +332,21 @@ describe("Keeper", () => {
     const settings = await config(m);
     const first = await runKeeper(settings);
     await first.step();
-    first.keeper.save();
+    await first.keeper.save();
     const checkpoint = first.store.loadCheckpoint()!;
-    const [position, ...others] = checkpoint.positions;
+    const positions = await positionsIn(first.store);
+    const [position, ...others] = positions;
+    const whole = { ...checkpoint, whole: true, count: positions.length };
     await m.weth.mint(m.vault, position!.collateral);
     for (const collateral of [position!.collateral / 2n, position!.collateral * 2n]) {
-      first.store.saveCheckpoint({ ...checkpoint, positions: [{ ...position!, collateral }, ...others] });
+      await first.store.saveCheckpoint({ ...whole, positions: [{ ...position!, collateral }, ...others] });
       const second = await runKeeper(settings, first.store);
       await second.step();
       expect(await second.metric("keeper_book_corrections_total")).to.equal(1);
       await second.step();
       expect(await second.metric("keeper_book_corrections_total")).to.equal(1);
-      second.keeper.save();
-      expect(second.store.loadCheckpoint()!.positions).to.deep.equal(checkpoint.positions);
+      await second.keeper.save();
+      expect(await positionsIn(second.store)).to.deep.equal(positions);
     }
   });
 
@@ -359,8 +410,8 @@ describe("Keeper", () => {
       await sleep(500);
       child.kill("SIGTERM");
       expect(await ended).to.equal(0);
-      const kept = new Store(store, `31337:${addresses.vault}:${signer.address}`);
-      expect(kept.loadCheckpoint()?.positions.length).to.equal(3);
+      const kept = new SqliteStore(store, `31337:${addresses.vault}:${signer.address}`);
+      expect((await positionsIn(kept)).length).to.equal(3);
       expect(kept.pending.marks(signer.address)?.last.nonce).to.be.gte(1);
       kept.close();
     } finally {

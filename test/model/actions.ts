@@ -6,7 +6,7 @@ import { BPS, PRICE, WAD, WAD_PER_BPS, bps, mulDown } from "./math";
 import type { Draws } from "./random";
 import { BTC_RATES, inventoryParameters, laneParameters, payParameters, type Contracts, type Models } from "./setup";
 import { ltvUp, valueDown } from "./vault";
-import { ZERO_ADDRESS, type Source } from "./world";
+import { Refused, ZERO_ADDRESS, type Source } from "./world";
 
 /** One call: how it is made on the chain, and what the model makes of it. */
 export interface Action {
@@ -57,21 +57,23 @@ export class Actions {
 
   /**
    * The market of BTC gets its lane, without which it lends and sells nothing, everybody a position in every market, a few
-   * near the limit, and one repays nearly all of it. An underwriter leaves while all is calm: sometimes nearly the only
-   * one, and then a market crashes at once.
+   * near the limit, and one repays nearly all of it. Two underwriters leave while all is calm: sometimes nearly the only
+   * ones, and then a market crashes at once.
    */
   private openBook(): Planned[] {
-    const underwriter = this.c.underwriter.address;
+    const [underwriter, lender] = [this.c.underwriter.address, this.c.lender.address];
     const isDrained = this.draws.chance(50);
     const shares = usdc(isDrained ? 195_000 : 10_000) * 1000n;
     const btc = this.c.markets[1]!.token.target as string;
     const { buffer } = this.m;
     const makes = [
       () => this.setCooldown(3600n),
+      () => this.requestOf(underwriter, shares),
       () =>
-        this.call(underwriter, this.c.buffer, "requestRedeem", [shares, underwriter, underwriter], () =>
-          buffer.requestRedeem(underwriter, shares, underwriter, underwriter),
+        this.call(lender, this.c.buffer, "deposit", [usdc(5000), lender], () =>
+          buffer.deposit(lender, usdc(5000), lender),
         ),
+      () => this.requestOf(lender, buffer.balance(lender)),
       () => this.borrowOf(this.names[0]!, btc, usdc(1000)),
       () => this.openOf(this.names[0]!, btc, this.names[0]!),
       () => this.setLane(1),
@@ -82,8 +84,8 @@ export class Actions {
     const [owner, weth] = [this.names[0]!, this.c.collateral.target as string];
     const leaving = [
       { make: () => this.repayOf(owner, weth, this.m.vault.debtOf(weth, owner) - usdc(200), owner), wait: 12n },
-      { make: () => this.fulfilOf(underwriter), wait: 4000n },
-      { make: () => this.fulfilOf(underwriter), wait: 1801n },
+      { make: () => this.fulfilAll(), wait: 4000n },
+      { make: () => this.fulfilAll(), wait: 1801n },
       { make: () => this.claimOf(underwriter) },
     ];
     return [...makes.map((make) => ({ make })), ...leaving, ...(isDrained ? this.disaster() : [])];
@@ -583,13 +585,40 @@ export class Actions {
     );
   }
 
+  private requestOf(owner: string, shares: bigint): Action {
+    return this.call(owner, this.c.buffer, "requestRedeem", [shares, owner, owner], () =>
+      this.m.buffer.requestRedeem(owner, shares, owner, owner),
+    );
+  }
+
   private fulfil(): Action {
     const { buffer } = this.m;
     if (this.names.every((name) => buffer.pending(name) === 0n)) return this.requestRedeem();
     const controller = this.owner((name) => buffer.pending(name) !== 0n);
+    const make = this.draws.chance(50) ? () => this.fulfilAll() : () => this.fulfilOf(controller);
     // what was not watched is watched for half an hour before anybody leaves
-    if (this.draws.chance(60)) this.plan.push({ make: () => this.fulfilOf(controller), wait: 1801n });
-    return this.fulfilOf(controller);
+    if (this.draws.chance(60)) this.plan.push({ make, wait: 1801n });
+    return make();
+  }
+
+  /** Everybody's, in one transaction. */
+  private fulfilAll(): Action {
+    const { buffer } = this.c;
+    const [caller, receiver] = [this.actor(), this.receiver()];
+    const calls = this.names.map((controller) => ({
+      target: buffer.target,
+      allowFailure: true,
+      callData: buffer.interface.encodeFunctionData("fulfil", [controller, receiver]),
+    }));
+    return this.call(caller, this.c.batch, "aggregate3", [calls], () => [
+      this.m.buffer
+        .fulfilAll(this.names, receiver)
+        .map((result) =>
+          result instanceof Refused
+            ? [false, buffer.interface.encodeErrorResult(result.reason, result.args)]
+            : [true, buffer.interface.encodeFunctionResult("fulfil", result)],
+        ),
+    ]);
   }
 
   private fulfilOf(controller: string): Action {
@@ -773,7 +802,8 @@ export class Actions {
 
   private nameOf(target: string): string {
     const { vault, house, buffer } = this.m.world.at;
-    return { [vault]: "vault", [house]: "house", [buffer]: "buffer" }[target] ?? "source";
+    const batch = this.c.batch.target as string;
+    return { [vault]: "vault", [house]: "house", [buffer]: "buffer", [batch]: "batch" }[target] ?? "source";
   }
 
   private get governor(): string {

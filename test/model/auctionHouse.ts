@@ -362,7 +362,8 @@ export class AuctionHouseModel {
     const { parameters } = this.lane(view.collateral);
     const lltv = this.lltv(view.collateral);
     const over = min(ltv, WAD) - lltv;
-    const x = mulDown(over, WAD, WAD - lltv);
+    // the further from insolvency, on either side of it, the less a sale saves the lenders
+    const x = mulDown(lessOrZero(min(ltv, (WAD * WAD) / ltv), lltv), WAD, WAD - lltv);
     const rate = mulDown(view.rate, WAD + mulDown(parameters.urgency * x, x, WAD), WAD);
     const widest = parameters.maxDiscountBps * WAD_PER_BPS;
     if (ltv >= WAD) return { discount: widest, isBound: false, fee: 0n, rate };

@@ -145,7 +145,8 @@ export class BufferModel {
     return 0n;
   }
 
-  fulfil(controller: string, receiver: string): [bigint, bigint] {
+  /** `isFirst`: none was fulfilled before it in its transaction. */
+  fulfil(controller: string, receiver: string, isFirst = true): [bigint, bigint] {
     if (receiver === ZERO_ADDRESS) refuse("ZeroAddress");
     const { loan, buffer } = this.world.at;
     const waiting = this.pending(controller);
@@ -167,8 +168,9 @@ export class BufferModel {
     this.world.burn(buffer, buffer, shares);
 
     const { pay } = this.house;
-    const paid = min(pay.inLoanAsset(pay.gasUnits.fulfil), bps(redeemed, pay.parameters.capBps));
-    if (paid !== 0n) this.world.events.add("a paid fulfilment");
+    const gasUnits = isFirst ? pay.gasUnits.fulfil : pay.gasUnits.fulfilMore;
+    const paid = min(pay.inLoanAsset(gasUnits), bps(redeemed, pay.parameters.capBps));
+    if (paid !== 0n) this.world.events.add(isFirst ? "a paid fulfilment" : "a further one in its transaction");
     const assets = redeemed - paid;
     this.state.cash -= redeemed;
     this.state.setAside += assets;
@@ -179,6 +181,16 @@ export class BufferModel {
     };
     this.world.transfer(loan, buffer, receiver, paid);
     return [shares, assets];
+  }
+
+  /** Several in one transaction, that fail one by one. */
+  fulfilAll(controllers: readonly string[], receiver: string): ([bigint, bigint] | Refused)[] {
+    let isFirst = true;
+    return controllers.map((controller) => {
+      const result = this.world.attempt(() => this.fulfil(controller, receiver, isFirst));
+      if (!(result instanceof Refused) && result[0] !== 0n) isFirst = false;
+      return result;
+    });
   }
 
   redeem(caller: string, shares: bigint, receiver: string, controller: string): bigint {

@@ -19,6 +19,7 @@ export interface GasUnits {
   absorb: bigint;
   absorbMore: bigint;
   fulfil: bigint;
+  fulfilMore: bigint;
 }
 
 /** What a keeper is paid, by the section "Pay" of docs/protocol.md. */

@@ -1,6 +1,6 @@
 import { ethers, network } from "hardhat";
 
-import { multicall3 } from "../../scripts/replay/chain/reconstruct";
+import { deployMulticall3 } from "../attacks/setup";
 import { ETH_PRICE, INVENTORY, LANE, MARKET, PAY, core, priceE36, usdc } from "../contracts/fixture";
 import { AuctionHouseModel, type LaneParameters } from "./auctionHouse";
 import { BufferModel, type InventoryParameters } from "./buffer";
@@ -53,19 +53,13 @@ export async function deploy() {
   await flash.run(f.loan, f.loan.interface.encodeFunctionData("approve", [f.vault.target, ethers.MaxUint256]));
   const gasUnits = await (await ethers.deployContract("KeeperPayHarness")).gasUnits();
   const exponential = await ethers.deployContract("ExponentialHarness");
-  const reader = await new ethers.ContractFactory(
-    [
-      "function aggregate3((address target, bool allowFailure, bytes callData)[] calls) view returns ((bool success, bytes data)[])",
-    ],
-    multicall3(),
-    f.governor,
-  ).deploy();
+  const batch = await deployMulticall3();
 
   const markets = [
     { token: f.collateral, oracle: f.oracle, borrowOracle: f.borrowOracle, depth: f.depth, guard: f.guard },
     { token: btc, oracle, borrowOracle, depth, guard },
   ];
-  return { ...f, markets, actors, flash, native, gasUnits, exponential, reader };
+  return { ...f, markets, actors, flash, native, gasUnits, exponential, batch };
 }
 
 export type Contracts = Awaited<ReturnType<typeof deploy>>;

@@ -172,9 +172,9 @@ export class Comparison {
   /** What differs, one line for each view; of the derived ones those of `owner`. */
   async differences(owner: string): Promise<string[]> {
     const { views, call } = this.batch(owner);
-    const { reader } = this.c;
-    const answer = (await node.request("eth_call", [{ to: reader.target, data: call }, "pending"])) as string;
-    const [results] = reader.interface.decodeFunctionResult("aggregate3", answer) as unknown as [
+    const { batch } = this.c;
+    const answer = (await node.request("eth_call", [{ to: batch.target, data: call }, "pending"])) as string;
+    const [results] = batch.interface.decodeFunctionResult("aggregate3", answer) as unknown as [
       { success: boolean; data: string }[],
     ];
     return views.flatMap((view, i) => {
@@ -194,7 +194,7 @@ export class Comparison {
     if (known) return known;
     const views = this.views.filter(({ derivedFor }) => derivedFor === undefined || derivedFor === owner);
     const calls = views.map(({ target, data }) => [target, true, data]);
-    const batch = { views, call: this.c.reader.interface.encodeFunctionData("aggregate3", [calls]) };
+    const batch = { views, call: this.c.batch.interface.encodeFunctionData("aggregate3", [calls]) };
     this.batches.set(owner, batch);
     return batch;
   }

@@ -42,6 +42,8 @@ describe("the replay's command line", () => {
       [["--seed", "1.5"], "BAD_INPUT", "--seed 1.5"],
       [["--match", "size"], "BAD_INPUT", "--match size is none of distance, ltv"],
       [["--keepers", "altruism"], "BAD_INPUT", "--keepers altruism is none of profit, service"],
+      [["--rivals", "16"], "BAD_INPUT", "--rivals 16 is not a number from 0 to 15"],
+      [["--rivals", "1.5"], "BAD_INPUT", "--rivals 1.5 is not a whole number"],
       [["--fork", "http://127.0.0.1:1"], "BAD_INPUT", "--block"],
       [["--fork", "http://127.0.0.1:1/secret", "--block", "1"], "RPC_UNREACHABLE", "127.0.0.1:1"],
       [["--port", port], "PORT_IN_USE", port],
@@ -93,6 +95,7 @@ describe("the replay's command line", () => {
       bookToDepth: 150,
       buffer: 0.02,
       keepers: "profit",
+      rivals: 0,
       stepSeconds: 60,
       toSeconds: 1200,
     });

@@ -67,7 +67,7 @@ describe("what the recorder makes of keepers and limits", () => {
     positions = found,
     change: Partial<Snapshot> = {},
   ): Snapshot => ({
-    ...{ time, found, positions, events: [], keeperGas: 0n, keeperFees: 0n, transactions: [] },
+    ...{ time, found, positions, events: [], keeperGas: 0n, keeperFees: 0n, transactions: [], work: [] },
     prices: [{ outside: price, pool: price, feed: price }],
     gauges: { writtenOff: 0n, lenderLoss: 0n, buffer: null, lanes: null },
     ...change,
@@ -80,7 +80,7 @@ describe("what the recorder makes of keepers and limits", () => {
     const fees = { keeperGas: 50_000n, keeperFees: ETH / 100n };
     run.add(snapshot(0, 200, [safe, safe], [safe, safe], { ...fees, transactions: ["open", "buy", "buy"] }));
     run.add(snapshot(60, 150, [safe, safe], [safe, safe], { ...fees, transactions: ["reverted", "buy"] }));
-    const figures = run.figures(nothing, nothing);
+    const figures = run.figures([nothing], [nothing]);
     // 0.01 ETH at 200 and at 150, of 4,000
     expect(figures.gasCostPct).to.be.closeTo((100 * 3.5) / 4000, 1e-12);
     expect(figures.keeperProfitPct).to.be.closeTo(-figures.gasCostPct, 1e-12);
@@ -90,6 +90,28 @@ describe("what the recorder makes of keepers and limits", () => {
     });
   });
 
+  it("tells the keepers apart: profit after gas, what went through, what reverted and what that cost", () => {
+    const run = recorder();
+    const done = (keeper: number, isGood: boolean, gas: bigint) => ({ keeper, isGood, gas, fees: ETH / 100n });
+    const fees = { keeperGas: 0n, keeperFees: (3n * ETH) / 100n };
+    const work = [done(0, true, 30_000n), done(1, false, 40_000n), done(-1, true, 1n)];
+    run.add(snapshot(0, 200, [safe, safe], [safe, safe], { ...fees, work }));
+    run.add(snapshot(60, 150, [safe, safe], [safe, safe], { work: [done(1, false, 50_000n)] }));
+    const has = [
+      { loan: 10n * USD, collateral: [ETH / 10n] },
+      { loan: 3n * USD, collateral: [0n] },
+    ];
+    const { perKeeper, keeperProfitPct } = run.figures([nothing, { loan: USD, collateral: [0n] }], has);
+    const [first, second] = perKeeper;
+    // 10 and a tenth of an ether at 150, less 0.01 ether at 200, of 4,000
+    expect(first!.profitPct).to.be.closeTo((100 * 23) / 4000, 1e-12);
+    expect(first).to.include({ won: 1, reverted: 0, revertedGas: 0, revertedGasCostPct: 0 });
+    expect(second!.profitPct).to.be.closeTo((100 * (2 - 3.5)) / 4000, 1e-12);
+    expect(second).to.include({ won: 0, reverted: 2, revertedGas: 90_000 });
+    expect(second!.revertedGasCostPct).to.be.closeTo((100 * 3.5) / 4000, 1e-12);
+    expect(keeperProfitPct).to.be.closeTo((100 * (25 + 2 - 6)) / 4000, 1e-12);
+  });
+
   it("sees an LTV that keepers bring down within the step, and counts the seconds until they did", () => {
     const run = recorder();
     const hit = { collateral: 5n * ETH, debt: 300n * USD };
@@ -97,7 +119,7 @@ describe("what the recorder makes of keepers and limits", () => {
     // at 110 an LTV of 1000 / 1100; the first is brought to 300 / 550, the second stays for this step and half of the next
     run.add(snapshot(60, 110, [safe, safe], [hit, safe]));
     run.add(snapshot(120, 110, [hit, safe], [hit, hit]));
-    const figures = run.figures(nothing, nothing);
+    const figures = run.figures([nothing], [nothing]);
     expect(figures.worstLtvPct).to.be.closeTo(100 / 1.1, 1e-9);
     expect(figures.timeOverLimitMinutes).to.deep.equal({ p50: 0.2, p90: 1.2, p100: 1.2 });
     // as before: found so after the step at 60, and safe after the one at 120
@@ -108,7 +130,7 @@ describe("what the recorder makes of keepers and limits", () => {
     const run = recorder();
     const dust = { collateral: 10n ** 12n, debt: 500n * USD };
     run.add(snapshot(0, 200, [{ collateral: 0n, debt: 500n * USD }, dust]));
-    const figures = run.figures(nothing, nothing);
+    const figures = run.figures([nothing], [nothing]);
     expect(figures.worstLtvPct).to.equal(0);
     expect(figures.timeOverLimitMinutes).to.deep.equal({ p50: 0, p90: 0, p100: 0 });
   });

@@ -1,4 +1,10 @@
-import type { EngineResult, EngineSeries, ReplayResult, ReplaySeries } from "../../scripts/replay/model/result";
+import type {
+  EngineResult,
+  EngineSeries,
+  KeeperResult,
+  ReplayResult,
+  ReplaySeries,
+} from "../../scripts/replay/model/result";
 
 const STEPS = 2160;
 const START = Date.UTC(2020, 2, 12, 6) / 1000;
@@ -6,6 +12,11 @@ const START = Date.UTC(2020, 2, 12, 6) / 1000;
 type Transactions = EngineResult["transactions"];
 const transactions = (change: Partial<Transactions>): Transactions => ({
   ...{ liquidate: 0, open: 0, buy: 0, absorb: 0, buyInventory: 0, sync: 0, fulfil: 0, other: 0, reverted: 0 },
+  ...change,
+});
+
+export const keeper = (change: Partial<KeeperResult> = {}): KeeperResult => ({
+  ...{ profitPct: 0, won: 0, reverted: 0, revertedGas: 0, revertedGasCostPct: 0 },
   ...change,
 });
 
@@ -22,6 +33,7 @@ export const figures = (change: Partial<EngineResult> = {}): EngineResult => ({
   peakInventoryPct: 7.9153,
   inventoryLeftPct: 2.1042,
   keeperProfitPct: 0.0532,
+  perKeeper: [keeper({ profitPct: 0.0532, won: 1472, reverted: 3, revertedGas: 541_002, revertedGasCostPct: 0.0002 })],
   gasUsed: 182_334_551,
   gasCostPct: 0.0713,
   transactions: transactions({ open: 31, buy: 1204, absorb: 17, buyInventory: 212, sync: 8, reverted: 3 }),
@@ -131,6 +143,7 @@ export const sample = (): ReplayResult => ({
     buffer: 0.02,
     match: "distance",
     keepers: "profit",
+    rivals: 0,
     stepSeconds: 60,
     fromSeconds: 0,
     toSeconds: 60 * STEPS,

@@ -16,7 +16,7 @@ import {
 import { renderTable } from "../../scripts/replay/report/table";
 import { verdict } from "../../scripts/replay/report/verdict";
 import type { EngineResult, ReplayResult } from "../../scripts/replay/model/result";
-import { figures, sample, sampleSeries } from "./report-sample";
+import { figures, keeper, sample, sampleSeries } from "./report-sample";
 
 /** A run of Spillway against one peer, of which only the named figures differ. */
 function duel(own: Partial<EngineResult>, peer: Partial<EngineResult>): ReplayResult {
@@ -180,6 +180,50 @@ describe("replay report: table", () => {
       .to.contain("transactions of Spillway: open 31, buy 1,204, absorb 17, buy inventory 212, sync 8, reverted 3\n")
       .and.contain("transactions of Aave v3: liquidate 142\n");
     expect(table).to.not.contain("transactions of No liquidations");
+  });
+});
+
+describe("replay report: rivals", () => {
+  const shares = [
+    keeper({ profitPct: 0.0412, won: 1001, reverted: 12, revertedGas: 2_400_123, revertedGasCostPct: 0.0021 }),
+    keeper({ profitPct: -0.0078, won: 3, reverted: 45, revertedGas: 9_000_456, revertedGasCostPct: 0.0079 }),
+  ];
+  const contest = (): ReplayResult => ({
+    ...sample(),
+    parameters: { ...sample().parameters, rivals: 1 },
+    engines: { spillway: figures({ perKeeper: shares }), "aave-v3": figures() },
+  });
+  const cells = [
+    ["The first", "0.041", "1,001", "12", "2,400,123", "0.0021"],
+    ["Rival 1", "−0.0078", "3", "45", "9,000,456", "0.0079"],
+  ];
+
+  it("stand in the table and on the page, each with what it earned", () => {
+    const lines = renderTable(contest()).split("\n");
+    for (const line of lines) expect(line.length, line).to.be.at.most(100);
+    const rows = lines.map((line) =>
+      line
+        .split("│")
+        .slice(1, -1)
+        .map((cell) => cell.trim()),
+    );
+    for (const row of cells) expect(rows).to.deep.include(row);
+
+    const page = renderReport(contest(), sampleSeries());
+    const [, section = ""] = page.split('<section aria-labelledby="keepers">');
+    const [table = "", ...more] = (section.split("</section>")[0] ?? "").split("</table>");
+    expect(more).to.have.length(1);
+    expect(table).to.contain("Keepers of Spillway");
+    const found = [...table.matchAll(/<tr>[\s\S]*?<\/tr>/g)]
+      .slice(1)
+      .map(([row]) => [...row.matchAll(/<t[hd][^>]*>([\s\S]*?)<\/t[hd]>/g)].map(([, cell = ""]) => cell.trim()));
+    expect(found).to.deep.equal(cells);
+    expect(page).to.match(/<dt>Rivals<\/dt>\s*<dd>1<\/dd>/);
+  });
+
+  it("are left out where there are none", () => {
+    expect(renderTable(sample())).to.not.contain("Keepers of");
+    expect(renderReport(sample(), sampleSeries())).to.not.contain("Who earned what");
   });
 });
 

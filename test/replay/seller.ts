@@ -37,7 +37,7 @@ export function seller(sales: Readonly<Record<number, number>>): EngineFactory {
       ]);
     return {
       ...none(world),
-      keepers: [SELLER],
+      keepers: [[SELLER]],
       deploy: async () => {
         await chain.setBalance(SELLER, 10n ** 24n);
         await chain.setTokenBalance(market.collateral.address, SELLER, 1000n * market.depth);

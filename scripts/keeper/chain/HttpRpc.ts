@@ -1,22 +1,16 @@
 import http from "node:http";
 import https from "node:https";
 
-import { z } from "zod";
-
 import { SpillwayError } from "../../lib";
-import type { Rpc, RpcReply, RpcRequest } from "./rpc";
-
-const replySchema = z.object({
-  id: z.number(),
-  result: z.unknown().optional(),
-  error: z.object({ code: z.number(), message: z.string(), data: z.unknown().optional() }).optional(),
-});
+import { decodeBatch, encodeBatch, parseJson } from "./jsonRpc";
+import type { RpcReply, RpcRequest } from "./rpc";
+import type { Transport } from "./Transport";
 
 /**
  * A node over HTTP. A batch is one POST over kept-alive connections; nothing is retried or held back. Node's own client
  * takes a third of `fetch`'s time, which is most of a quiet block's.
  */
-export class HttpRpc implements Rpc {
+export class HttpRpc implements Transport {
   private readonly url: URL;
   private readonly client: typeof http | typeof https;
   private readonly agent: http.Agent;
@@ -32,25 +26,19 @@ export class HttpRpc implements Rpc {
     this.agent = new this.client.Agent({ keepAlive: true, noDelay: true });
   }
 
+  get host(): string {
+    return this.url.host;
+  }
+
   async batch(requests: readonly RpcRequest[]): Promise<RpcReply[]> {
     if (requests.length === 0) return [];
     const first = this.nextId;
     this.nextId += requests.length;
-    const body = requests.map(({ method, params }, i) => ({ jsonrpc: "2.0", id: first + i, method, params }));
-
-    const answers = z.array(replySchema).safeParse(parseJson(await this.post(JSON.stringify(body))));
-    if (!answers.success) throw this.unreachable("it did not answer as a JSON-RPC batch");
-    const byId = new Map(answers.data.map((answer) => [answer.id, answer]));
-    return requests.map(({ method }, i) => {
-      const answer = byId.get(first + i);
-      if (answer === undefined) throw this.unreachable(`it left ${method} unanswered`);
-      if (answer.error === undefined) return { ok: true, result: answer.result };
-      const { code, message, data } = answer.error;
-      return { ok: false, error: { code, message, data: typeof data === "string" ? data : undefined } };
-    });
+    const replies = decodeBatch(parseJson(await this.post(encodeBatch(requests, first))), requests, first);
+    if (typeof replies === "string") throw this.unreachable(replies);
+    return replies;
   }
 
-  /** Closes the connections. */
   close(): void {
     this.agent.destroy();
   }
@@ -79,20 +67,7 @@ export class HttpRpc implements Rpc {
     });
   }
 
-  // The URL often holds a provider's key, so only its host is named.
   private unreachable(why: string, cause?: unknown): SpillwayError {
-    return new SpillwayError("RPC_UNREACHABLE", `No answer from the node at ${this.url.host}: ${why}.`, {
-      cause,
-    });
-  }
-}
-
-/** Undefined for what is not JSON. */
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
+    return new SpillwayError("RPC_UNREACHABLE", `No answer from the node at ${this.host}: ${why}.`, { cause });
   }
 }

@@ -26,7 +26,8 @@ const blockSchema = z.object({
 /** A block from what `eth_getBlockByNumber` answers. @throws SpillwayError `RPC_ERROR`. */
 export function parseBlock(result: unknown): Block {
   const parsed = blockSchema.safeParse(result);
-  if (!parsed.success) throw new SpillwayError("RPC_ERROR", `The node gave no block: ${JSON.stringify(result)}.`);
+  if (!parsed.success)
+    throw new SpillwayError("RPC_ERROR", `The node gave no block: ${JSON.stringify(result).slice(0, 80)}.`);
   const { number, hash, parentHash, timestamp, baseFeePerGas } = parsed.data;
   return {
     number: Number(number),

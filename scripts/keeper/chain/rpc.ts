@@ -3,6 +3,8 @@ import { SpillwayError } from "../../lib";
 export interface RpcRequest {
   method: string;
   params: readonly unknown[];
+  /** Whether a result is one that can be used, where its asker can tell; one that isn't is asked for elsewhere. */
+  accepts?: (result: unknown) => boolean;
 }
 
 /** An error that the node answered with; `data` is what a call reverted with, where the node tells. */

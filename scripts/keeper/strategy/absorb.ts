@@ -1,9 +1,9 @@
 import { ltvWad } from "../book/position";
 import { bpsToWad, ceilDiv, max, min, PRICE_SCALE, WAD } from "../../lib";
 import { isFull } from "./buy";
-import { GAS_UNITS, PAID_UNITS, gasCost, payOfPosition } from "./gas";
+import { PAID_UNITS, gasCost, payOfPosition } from "./gas";
 import { equityShareWad, sizeToTarget } from "./gradualAuction";
-import { type Decisions, type MarketView, type Policy, type PositionView, loss, valueOf } from "./view";
+import { type Decisions, type MarketView, type Policy, type PositionView, loss, valueOf, worthOf } from "./view";
 
 /** An absorption's effect on the buffer, and its pay in collateral. */
 interface Absorption {
@@ -42,7 +42,7 @@ export function decideAbsorb(view: MarketView, policy: Policy): Decisions {
     const paid = valueOf(pay, view.priceE36);
     const acceptable = loss(policy, cost);
     // the first one's gas is the call's: whether that is worth it is seen once all are known
-    const more = gasCost(view.gas, GAS_UNITS.absorbMore);
+    const more = gasCost(view.gas, view.units.absorbMore);
     if (taken === 0n || max(paid, acceptable) <= more) {
       skips.push({ market, owner, reason: taken === 0n ? "buffer-full" : "gas" });
       continue;
@@ -50,7 +50,7 @@ export function decideAbsorb(view: MarketView, policy: Policy): Decisions {
     owners.push(owner);
     capacity.cash -= cost;
     capacity.room -= taken;
-    total.gas += gasCost(view.gas, GAS_UNITS[kind]);
+    total.gas += gasCost(view.gas, view.units[kind]);
     total.pay += paid;
     total.loss += acceptable;
   }
@@ -58,7 +58,7 @@ export function decideAbsorb(view: MarketView, policy: Policy): Decisions {
   if (total.pay <= total.gas && total.loss < total.gas) {
     return { decisions: [], skips: [...skips, ...owners.map((owner) => ({ market, owner, reason: "gas" as const }))] };
   }
-  return { decisions: [{ kind: "absorb", market, owners, worth: max(total.pay, total.loss) }], skips };
+  return { decisions: [{ kind: "absorb", market, owners, ...worthOf(total.pay, total.loss) }], skips };
 }
 
 /** What the buffer takes of a position at `priceE36`, for what, and what that pays: for a part in proportion. */

@@ -1,7 +1,6 @@
-import { max } from "../../lib";
 import { decideAbsorb } from "./absorb";
 import { decideBuy, decideInventory, gainOnceOpen } from "./buy";
-import { GAS_UNITS, PAID_UNITS, gasCost, payOfPosition, payOfRedemption } from "./gas";
+import { PAID_UNITS, gasCost, payOfPosition, payOfRedemption } from "./gas";
 import {
   type Decision,
   type Decisions,
@@ -12,6 +11,7 @@ import {
   type RedemptionView,
   loss,
   valueOf,
+  worthOf,
 } from "./view";
 
 /** A rate older than this is refreshed by whatever touches the lane, seconds. */
@@ -58,7 +58,7 @@ export function decideOpen(view: MarketView, policy: Policy, absorbed: ReadonlyS
     [first, payOf(first)],
   );
 
-  const gas = gasCost(view.gas, GAS_UNITS.open);
+  const gas = gasCost(view.gas, view.units.open);
   const { owner } = witness.position;
   const gain = pay > gas ? 0n : gainOnceOpen(view, policy);
   const acceptable = loss(
@@ -68,29 +68,31 @@ export function decideOpen(view: MarketView, policy: Policy, absorbed: ReadonlyS
   if (pay + gain <= gas && acceptable < gas) {
     return { decisions: [], skips: [{ market, owner: LANE, reason: "gas" }] };
   }
-  return { decisions: [{ kind: "open", market, owner, worth: max(pay + gain, acceptable) }], skips: [] };
+  return { decisions: [{ kind: "open", market, owner, ...worthOf(pay + gain, acceptable) }], skips: [] };
 }
 
 /** Brings the rate up to date in a market where nothing else does. Nobody pays for it. */
 export function decideSync(view: MarketView, policy: Policy): Decision[] {
   const worth = loss(policy, view.debt);
   const isDue = view.now >= view.lane.syncedAt + SYNC_INTERVAL;
-  return isDue && worth >= gasCost(view.gas, GAS_UNITS.sync) ? [{ kind: "sync", market: view.market, worth }] : [];
+  return isDue && worth >= gasCost(view.gas, view.units.sync)
+    ? [{ kind: "sync", market: view.market, worth, paid: 0n }]
+    : [];
 }
 
 /** Fulfils the requests whose cooldown is over. Pure. */
 export function decideFulfil(view: RedemptionView, policy: Policy): Decisions {
   const decisions: Decision[] = [];
   const skips: Decisions["skips"] = [];
-  const gas = gasCost(view.gas, GAS_UNITS.fulfil);
+  const gas = gasCost(view.gas, view.units.fulfil);
   for (const { controller, assets } of view.ready) {
     const pay = payOfRedemption(view.pay, PAID_UNITS.fulfil, assets);
     const acceptable = loss(policy, assets);
     if (!view.inTrouble && pay > gas) {
-      decisions.push({ kind: "fulfil", controller, worth: max(pay, acceptable) });
+      decisions.push({ kind: "fulfil", controller, ...worthOf(pay, acceptable) });
     } else if (acceptable >= gas) {
       // where a market was not watched, the first call only observes
-      decisions.push({ kind: "fulfil", controller, worth: acceptable });
+      decisions.push({ kind: "fulfil", controller, ...worthOf(view.inTrouble ? 0n : pay, acceptable) });
     } else skips.push({ market: "", owner: controller, reason: view.inTrouble ? "in-trouble" : "gas" });
   }
   return { decisions, skips };

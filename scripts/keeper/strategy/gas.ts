@@ -1,5 +1,7 @@
 import { BPS, min, PRICE_SCALE } from "../../lib";
 import type { PayParameters } from "../chain/contracts";
+import type { GasUnits } from "../sender/GasLearner";
+import type { DecisionKind } from "./view";
 
 /**
  * What each transaction takes, with Chainlink feeds, guard and a pool's depth: means over the receipts of black-thursday,
@@ -8,19 +10,42 @@ import type { PayParameters } from "../chain/contracts";
  */
 export const GAS_UNITS = {
   open: 260_000n,
-  absorb: 295_000n,
+  absorb: 335_000n,
   /** Each further position of an absorption. */
   absorbMore: 32_000n,
   buy: 295_000n,
   /** Each position of a buy. */
   order: 38_000n,
   buyInventory: 310_000n,
-  fulfil: 325_000n,
+  /** A leg on a Uniswap v3 pool, which is part of `buy` and `buyInventory`: each further one comes on top. */
+  leg: 60_000n,
+  /** A leg of two hops, and one that calls a contract, which may do anything within it. */
+  path: 140_000n,
+  call: 200_000n,
+  fulfil: 375_000n,
   sync: 150_000n,
 } as const;
 
+/** What transactions of each kind take, as {@link GAS_UNITS}. */
+export type Units = Readonly<Record<Exclude<keyof typeof GAS_UNITS, "leg" | "path" | "call">, bigint>>;
+
+/** The constants by what was learnt: what belongs to one kind of transaction is off by the same factor. */
+export function unitsBy(learnt: GasUnits): Units {
+  const by = (kind: DecisionKind, unit: keyof Units): bigint => learnt.gasUnits(kind, GAS_UNITS[unit]);
+  return {
+    open: by("open", "open"),
+    absorb: by("absorb", "absorb"),
+    absorbMore: by("absorb", "absorbMore"),
+    buy: by("buy", "buy"),
+    order: by("buy", "order"),
+    buyInventory: by("buyInventory", "buyInventory"),
+    fulfil: by("fulfil", "fulfil"),
+    sync: by("sync", "sync"),
+  };
+}
+
 /** What the protocol pays for: the constants of `KeeperPay.sol`. */
-export const PAID_UNITS = { open: 190_000n, absorb: 280_000n, absorbMore: 30_000n, fulfil: 325_000n } as const;
+export const PAID_UNITS = { open: 255_000n, absorb: 325_000n, absorbMore: 32_000n, fulfil: 370_000n } as const;
 
 /** What a unit of gas costs. */
 export interface GasPrice {

@@ -50,7 +50,8 @@ export function equityShareWad(ltvWad: bigint): bigint {
 
 /** r·(1 + u·x²) with x = (ℓ − lltv)/(1 − lltv), x = 1 from an LTV of 1 on: how fast a position is sold. Rounded down. */
 export function paceOf(ratePerHour: bigint, urgency: bigint, ltvWad: bigint, lltvWad: bigint): bigint {
-  const x = ((min(ltvWad, WAD) - lltvWad) * WAD) / (WAD - lltvWad);
+  const urgentWad = max(0n, min(ltvWad, (WAD * WAD) / ltvWad) - lltvWad);
+  const x = (urgentWad * WAD) / (WAD - lltvWad);
   return (ratePerHour * (WAD + (urgency * x * x) / WAD)) / WAD;
 }
 

@@ -1,7 +1,8 @@
 import { type Position, debtOf, ltvWad } from "../book/position";
 import type { Inventory, InventoryParameters, Lane, LaneParameters, Order } from "../chain/contracts";
-import { BPS, PRICE_SCALE, type VenueQuote, WAD } from "../../lib";
-import { GAS_UNITS, type GasPrice, type PayTerms } from "./gas";
+import { BPS, PRICE_SCALE, WAD } from "../../lib";
+import type { MarketQuote, Sale } from "../venues/joinQuotes";
+import { GAS_UNITS, type GasPrice, type PayTerms, type Units } from "./gas";
 
 /** A position as of one block. Debt in loan asset; LTV in Wad. */
 export interface PositionView {
@@ -28,13 +29,15 @@ export interface MarketView {
   /** Whether the buffer sells its inventory now. */
   isForSale: boolean;
   inventoryParameters: InventoryParameters;
-  /** Undefined where the venue can't be read. */
-  quote: VenueQuote | undefined;
+  /** Undefined where no venue can be read. */
+  quote: MarketQuote | undefined;
   /** Above lltv, riskiest first. */
   unhealthy: readonly PositionView[];
   /** The debt of all positions. */
   debt: bigint;
   gas: GasPrice;
+  /** What transactions take, as far as receipts have told. */
+  units: Units;
   pay: PayTerms;
 }
 
@@ -45,6 +48,8 @@ export interface RedemptionView {
   /** Whether a market is in trouble, so that nothing is fulfilled. */
   inTrouble: boolean;
   gas: GasPrice;
+  /** What transactions take, as far as receipts have told. */
+  units: Units;
   pay: PayTerms;
 }
 
@@ -64,15 +69,27 @@ export interface Policy {
 export type SkipReason =
   "gas" | "unprofitable" | "buffer-full" | "no-venue" | "lane-closed" | "diverged" | "in-trouble";
 
-/** Something to do. `worth` is what it brings in loan asset, and the most that its gas may cost. */
-export type Decision = { worth: bigint } & (
-  | { kind: "open"; market: string; owner: string }
-  | { kind: "absorb"; market: string; owners: string[] }
-  | { kind: "buy"; market: string; orders: Order[]; minProfit: bigint }
-  | { kind: "buyInventory"; market: string; amount: bigint; minProfit: bigint }
-  | { kind: "fulfil"; controller: string }
-  | { kind: "sync"; market: string }
-);
+/**
+ * What something is worth in loan asset: the most that its gas may cost. `paid` is what it brings of that, where the
+ * rest is a loss that the operator accepts.
+ */
+export interface Worth {
+  worth: bigint;
+  paid?: bigint;
+}
+
+/** Something to do. */
+export type Decision = Worth &
+  (
+    | { kind: "open"; market: string; owner: string }
+    | { kind: "absorb"; market: string; owners: string[] }
+    | { kind: "buy"; market: string; orders: Order[]; minProfit: bigint; sale: Sale }
+    | { kind: "buyInventory"; market: string; amount: bigint; minProfit: bigint; sale: Sale }
+    | { kind: "fulfil"; controller: string }
+    | { kind: "sync"; market: string }
+  );
+
+export type DecisionKind = Decision["kind"];
 
 /** `owner`: whose position, or `LANE`. */
 export interface Skip {
@@ -90,17 +107,33 @@ export interface Decisions {
   skips: Skip[];
 }
 
-/** What a decision's transaction takes. */
+/** What a decision's transaction takes by the constants. */
 export function gasUnits(decision: Decision): bigint {
   const units = GAS_UNITS[decision.kind];
-  if (decision.kind === "buy") return units + GAS_UNITS.order * BigInt(decision.orders.length);
+  if (decision.kind === "buy") return units + GAS_UNITS.order * BigInt(decision.orders.length) + moreGas(decision.sale);
+  if (decision.kind === "buyInventory") return units + moreGas(decision.sale);
   if (decision.kind === "absorb") return units + GAS_UNITS.absorbMore * BigInt(decision.owners.length - 1);
   return units;
+}
+
+/** What a sale takes beyond the one leg that is part of every buy. */
+export function moreGas({ capital, gas }: Sale): bigint {
+  return capital === "own" ? 0n : gas - GAS_UNITS.leg;
+}
+
+/** The most that a buy with own capital may cost: what still leaves the least profit at the oracle's price. */
+export function mostCost({ sale, minProfit }: Extract<Decision, { sale: Sale }>): bigint {
+  return sale.proceeds - minProfit;
 }
 
 /** The most that work nobody pays for may cost, where the operator wants it done. */
 export function loss({ workAtLoss, maxLossBps }: Policy, value: bigint): bigint {
   return workAtLoss ? (value * maxLossBps) / BPS : 0n;
+}
+
+/** What brings `paid` is worth where as much as `acceptable` may be lost on it. */
+export function worthOf(paid: bigint, acceptable: bigint): Worth {
+  return paid >= acceptable ? { worth: paid } : { worth: acceptable, paid };
 }
 
 /** What an amount of collateral is worth at the oracle price, in loan asset. Rounded down. */

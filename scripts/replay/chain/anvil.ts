@@ -18,14 +18,15 @@ export interface AnvilOptions {
   /** Seconds UTC of the genesis block; not with `fork`. */
   timestamp?: number;
   fork?: { url: string; block?: number };
+  /** Whether transactions keep the order in which they come; else those with the highest maximal fee go first. */
+  inOrder?: boolean;
 }
 
 /**
- * What every anvil of a replay has in common: it mines when told to, orders transactions by their tip, keeps no
- * history on disk, has no accounts of its own, and runs the EVM version that the contracts are compiled for.
+ * What every anvil of a replay has in common: it mines when told to, keeps no history on disk, has no accounts of its own, and runs the EVM version that the contracts are compiled for.
  */
 const COMMON = [
-  ...["--host", "127.0.0.1", "--no-mining", "--order", "fees", "--accounts", "0", "--hardfork", "cancun"],
+  ...["--host", "127.0.0.1", "--no-mining", "--accounts", "0", "--hardfork", "cancun"],
   ...["--prune-history", "8", "--gas-limit", "200000000", "--silent"],
 ];
 
@@ -35,7 +36,9 @@ const COMMON = [
  */
 export async function startAnvil(options: AnvilOptions): Promise<Anvil> {
   const port = await usablePort(options.port);
-  const args = [...COMMON, "--port", port.toString()];
+  // by fees it orders by the maximal fee, not by the tip that is left of it; chain/builder.ts orders by that
+  const order = options.inOrder ? "fifo" : "fees";
+  const args = [...COMMON, "--order", order, "--port", port.toString()];
   if (options.timestamp !== undefined) args.push("--timestamp", options.timestamp.toString(), "--chain-id", "1");
   if (options.fork) {
     args.push("--fork-url", options.fork.url, "--no-storage-caching");

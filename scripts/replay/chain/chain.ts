@@ -1,6 +1,7 @@
 import { Interface, toBeHex, type InterfaceAbi } from "ethers";
 import { z } from "zod";
 import { type Rpc, type RpcCall, SpillwayError } from "../../lib";
+import { emptyPool, type Lot } from "./builder";
 import { placeContract } from "./place";
 import type { Chain, MinedBlock, TxRequest } from "../model/chain";
 
@@ -29,7 +30,11 @@ export class NodeChain implements Chain {
   private block = 0;
   private time = 0;
 
-  constructor(readonly rpc: Rpc) {}
+  /** @param lot Orders what others sent as a builder does, on a node that keeps the order in which transactions come. */
+  constructor(
+    readonly rpc: Rpc,
+    private readonly lot?: Lot,
+  ) {}
 
   async start(): Promise<void> {
     await this.rpc.call("anvil_autoImpersonateAccount", true);
@@ -72,7 +77,9 @@ export class NodeChain implements Chain {
     });
     const first = calls.length - this.queue.length;
     this.queue.length = 0;
-    const hashes = (await this.rpc.batch(calls)).slice(first);
+    const last = calls.length;
+    if (this.lot) calls.push(...(await emptyPool(this.rpc, baseFee, this.block + 1, this.lot)));
+    const hashes = (await this.rpc.batch(calls)).slice(first, last);
     await this.rpc.call("evm_mine");
     this.block += 1;
     this.time = timestamp;

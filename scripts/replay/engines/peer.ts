@@ -59,11 +59,12 @@ export interface Liquidation {
   writtenOff: bigint;
 }
 
-/** The engine of a peer: its protocol, one lender, its borrowers, and one liquidator. */
+/** The engine of a peer: its protocol, one lender, its borrowers, and one liquidator with its rivals. */
 export function peerEngine<S>(name: string, world: World, protocol: PeerProtocol<S>): Engine {
   const { chain } = world;
   const lender = accountOf(`lender of ${name}`);
-  const liquidator = new PeerLiquidator(name, world, protocol.gasUse);
+  const rivals = Array.from({ length: world.rivals }, (_, index) => `rival ${index + 1} of ${name}`);
+  const liquidators = [name, ...rivals].map((one) => new PeerLiquidator(one, world, protocol.gasUse));
   let requests: readonly OpenRequest[] = [];
   let positions: S[] = [];
   let writtenOff = 0n;
@@ -99,12 +100,12 @@ export function peerEngine<S>(name: string, world: World, protocol: PeerProtocol
 
   return {
     versions: protocol.versions,
-    keepers: liquidator.accounts,
+    keepers: liquidators.map(({ accounts }) => accounts),
     limits: protocol.limits,
 
     deploy: async () => {
       await protocol.deploy();
-      await liquidator.deploy(protocol.address);
+      for (const liquidator of liquidators) await liquidator.deploy(protocol.address);
       await chain.setBalance(lender, 10n ** 24n);
     },
 
@@ -141,10 +142,17 @@ export function peerEngine<S>(name: string, world: World, protocol: PeerProtocol
     exit: (who, share) => (who === "lenders" ? protocol.withdraw(lender, share) : []),
 
     actKeepers: async (view) => {
-      await read((reads) => liquidator.read(reads));
+      await read((reads) => {
+        const taken = liquidators.map((liquidator) => liquidator.read(reads));
+        return () => {
+          for (const take of taken) take();
+        };
+      });
       const prices = world.markets.map((_, market) => protocol.oraclePriceE36(market));
       const book = positions.map((state, place) => ({ request: item(requests, place), state }));
-      await liquidator.act(view, prices, book, (request, state) => protocol.offer(request, state, view.timestamp));
+      for (const liquidator of liquidators) {
+        await liquidator.act(view, prices, book, (request, state) => protocol.offer(request, state, view.timestamp));
+      }
     },
 
     settle: async ({ receipts }) => {
@@ -166,7 +174,7 @@ export function peerEngine<S>(name: string, world: World, protocol: PeerProtocol
       return events;
     },
 
-    kindOf: (calldata) => (liquidator.liquidates(calldata) ? "liquidate" : "other"),
+    kindOf: (calldata) => (liquidators.some((one) => one.liquidates(calldata)) ? "liquidate" : "other"),
 
     positions: async () => {
       await read();

@@ -19,7 +19,7 @@ import {
   longestAgeWad,
   Metrics,
   readBlock,
-  Store,
+  SqliteStore,
 } from "../../keeper";
 import { mainnet } from "../chain/addresses";
 import { ownArtifact, ownVersion } from "../chain/artifacts";
@@ -85,10 +85,11 @@ export class Spillway implements Engine {
   readonly limits: Engine["limits"];
   readonly kindOf = kindOf;
   private readonly parameters: NetworkParameters;
-  private readonly signer = new Wallet(id("spillway replay keeper"));
+  /** The keepers' accounts: rivals have each an account, a store and a receiver of their own. */
+  private readonly signers: readonly Wallet[];
   private readonly rpc: HttpRpc;
   private addresses: Addresses = { vault: "", house: "", buffer: "" };
-  private keeper: Keeper | undefined;
+  private running: Keeper[] = [];
   private requests: readonly OpenRequest[] = [];
   /** The calls that read every position, one per market. */
   private snapshots: RpcCall[] = [];
@@ -103,6 +104,8 @@ export class Spillway implements Engine {
 
   constructor(private readonly world: World) {
     this.parameters = parametersFor(world);
+    const rivals = Array.from({ length: world.rivals }, (_, index) => `spillway replay rival ${index + 1}`);
+    this.signers = ["spillway replay keeper", ...rivals].map((name) => new Wallet(id(name)));
     this.limits = this.parameters.markets.map(({ lltvBps, maxLtvBps }) => ({
       lltv: (BigInt(lltvBps) * WAD) / 10_000n,
       maxLtv: (BigInt(maxLtvBps) * WAD) / 10_000n,
@@ -112,8 +115,8 @@ export class Spillway implements Engine {
     this.lanes = world.markets.map(() => ({ allowance: 0n, seenAt: undefined, terms }));
   }
 
-  get keepers(): readonly string[] {
-    return [this.signer.address];
+  get keepers(): readonly (readonly string[])[] {
+    return this.signers.map(({ address }) => [address]);
   }
 
   async deploy(): Promise<void> {
@@ -132,13 +135,8 @@ export class Spillway implements Engine {
     if (!this.world.impact) await this.fixDepths();
     for (const [index, market] of markets.entries()) await this.readLane(market, item(this.lanes, index));
 
-    await chain.setBalance(this.signer.address, 10n ** 24n);
-    const flashLiquidator = at("FlashLiquidator");
-    this.keeper = new Keeper({
-      ...{ rpc: this.rpc, signer: this.signer, config: this.keeperConfig(flashLiquidator, fromBlock) },
-      ...{ store: new Store(":memory:", "replay"), metrics: new Metrics(), coordination: new InProcessCoordination() },
-      log: pino({ level: process.env["KEEPER_LOG"] ?? "silent" }, pino.destination(2)),
-    });
+    for (const { address } of this.signers) await chain.setBalance(address, 10n ** 24n);
+    this.running = this.signers.map((signer) => this.newKeeper(signer, at("FlashLiquidator"), fromBlock));
   }
 
   async open(requests: readonly OpenRequest[]): Promise<void> {
@@ -196,8 +194,10 @@ export class Spillway implements Engine {
   }
 
   async actKeepers(): Promise<void> {
-    if (this.keeper === undefined) throw new SpillwayError("INTERNAL", "the engine is not deployed");
-    await this.keeper.onBlock(await readBlock(this.rpc, "latest"));
+    if (this.running.length === 0) throw new SpillwayError("INTERNAL", "the engine is not deployed");
+    // none sees what the others send; whose goes first is up to the chain
+    const block = await readBlock(this.rpc, "latest");
+    for (const keeper of this.running) await keeper.onBlock(block);
   }
 
   async settle(block: MinedBlock): Promise<readonly LiquidationEvent[]> {
@@ -336,14 +336,23 @@ export class Spillway implements Engine {
     lane.terms = parameters;
   }
 
-  private keeperConfig(flashLiquidator: string, fromBlock: number): KeeperConfig {
+  private newKeeper(signer: Wallet, flashLiquidator: string, fromBlock: number): Keeper {
+    const config = { ...this.keeperConfig(flashLiquidator, fromBlock), profitReceiver: signer.address };
+    return new Keeper({
+      ...{ rpc: this.rpc, signer, config, store: new SqliteStore(":memory:", "replay") },
+      ...{ metrics: new Metrics(), coordination: new InProcessCoordination() },
+      log: pino({ level: process.env["KEEPER_LOG"] ?? "silent" }, pino.destination(2)),
+    });
+  }
+
+  private keeperConfig(flashLiquidator: string, fromBlock: number): Omit<KeeperConfig, "profitReceiver"> {
     const { vault, house, buffer } = this.addresses;
     const { markets } = this.world;
     const eth = markets.find(({ asset }) => asset === "ETH");
     return {
       addresses: { vault, auctionHouse: house, buffer, flashLiquidator },
       pools: new Map(markets.map(({ collateral, pool }) => [collateral.address, pool])),
-      ...{ fromBlock, logChunk: 10_000, maxActions: 64, checkBlocks: 500, dryRun: false },
+      ...{ fromBlock, logChunk: 10_000, maxActions: 64, checkBlocks: 500, auditPositions: 0, dryRun: false },
       weiPrice: eth ? { market: eth.collateral.address } : { fixedE36: etherPriceE36(this.world) },
       policy: {
         ...{ minProfit: 0n, maxOrders: 30, maxLossBps: 50n, buyInventory: true },
@@ -354,7 +363,6 @@ export class Spillway implements Engine {
         limits: { priorityFee: 10n ** 9n, maxFeePerGas: 10n ** 14n },
         stuckBlocks: 3,
       },
-      profitReceiver: this.signer.address,
     };
   }
 

@@ -1,7 +1,7 @@
 import type { Gauges, LiquidationEvent, MarketInfo, PositionState, TokenInfo } from "../model/engine";
 import { item } from "../item";
 import type { MarketPrices } from "../market/market";
-import type { EngineSeries, Figures, TransactionKind } from "../model/result";
+import type { EngineSeries, Figures, KeeperResult, TransactionKind } from "../model/result";
 import { OverLimit } from "./overLimit";
 
 /** All there is to see after a step. Arrays per market or per position. */
@@ -19,6 +19,19 @@ export interface Snapshot {
   keeperFees: bigint;
   /** What each of those transactions did. */
   transactions: readonly (TransactionKind | "reverted")[];
+  /** Who sent each of them, and what it took. */
+  work: readonly Work[];
+}
+
+/** A keeper's transaction. */
+export interface Work {
+  /** Place of the keeper; −1 for an account that is none's. */
+  keeper: number;
+  isGood: boolean;
+  /** Units of gas. */
+  gas: bigint;
+  /** Wei paid for it. */
+  fees: bigint;
 }
 
 export interface RecorderOptions {
@@ -39,10 +52,20 @@ export interface RecorderOptions {
   etherUsd: number | null;
 }
 
-/** What keepers had and have, in units of the tokens; `collateral` per market. */
+/** What a keeper had or has, in units of the tokens; `collateral` per market. */
 export interface Holdings {
   loan: bigint;
   collateral: readonly bigint[];
+}
+
+/** What a keeper did so far. Money in whole tokens of the loan asset. */
+interface WorkDone {
+  fees: number;
+  won: number;
+  reverted: number;
+  /** Units of gas of what reverted, and what that cost. */
+  lostGas: bigint;
+  lost: number;
 }
 
 /** Worth of collateral that is none, whole tokens of the loan asset. */
@@ -72,6 +95,7 @@ export class Recorder {
   private peakInventory = 0;
   private gas = 0n;
   private keeperFees = 0;
+  private readonly workOf = new Map<number, WorkDone>();
 
   constructor(private readonly options: RecorderOptions) {
     this.bookValue = options.book.reduce((sum, amount, market) => sum + this.startValue(market, amount), 0);
@@ -92,6 +116,7 @@ export class Recorder {
     this.gas += snapshot.keeperGas;
     this.keeperFees += (Number(snapshot.keeperFees) / 1e18) * this.etherPrice(prices);
     for (const kind of snapshot.transactions) this.transactions[kind]++;
+    this.takeWork(snapshot);
     const { stepSeconds, keepersAfter } = this.options;
     this.takeLtvs(snapshot.found, prices, keepersAfter);
     this.takeLtvs(snapshot.positions, prices, stepSeconds - keepersAfter);
@@ -119,8 +144,8 @@ export class Recorder {
     series.auctionMultiple.push(multiples.length > 0 ? Math.min(...multiples) : null);
   }
 
-  /** The run's figures, given what keepers had at its start and have at its end. */
-  figures(before: Holdings, after: Holdings): Figures {
+  /** The run's figures, given what each keeper had at its start and has at its end. */
+  figures(before: readonly Holdings[], after: readonly Holdings[]): Figures {
     const last = this.last;
     if (!last) throw new RangeError("a run without steps has no figures");
     const { gauges, prices } = last;
@@ -132,10 +157,20 @@ export class Recorder {
       ? inventory.reduce((sum, amount, market) => sum + poolValue(market, amount), this.loan(gauges.buffer.cash))
       : 0;
     const inventoryLeft = inventory.reduce((sum, amount, market) => sum + this.startValue(market, amount), 0);
-    const keepers = after.collateral.reduce(
-      (sum, amount, market) => sum + poolValue(market, amount - (before.collateral[market] ?? 0n)),
-      this.loan(after.loan - before.loan) - this.keeperFees,
-    );
+    const profit = (had: Holdings, has: Holdings, fees: number): number =>
+      has.collateral.reduce(
+        (sum, amount, market) => sum + poolValue(market, amount - (had.collateral[market] ?? 0n)),
+        this.loan(has.loan - had.loan) - fees,
+      );
+    const perKeeper = after.map((has, keeper): KeeperResult => {
+      const { fees, won, reverted, lostGas, lost } = this.workBy(keeper);
+      return {
+        profitPct: this.percent(profit(item(before, keeper), has, fees)),
+        ...{ won, reverted, revertedGas: Number(lostGas), revertedGasCostPct: this.percent(lost) },
+      };
+    });
+    const markets = this.options.markets.length;
+    const keepers = profit(together(before, markets), together(after, markets), this.keeperFees);
     const deepest = this.lowest.map(({ outside, pool }) => Math.max(0, (outside - pool) / outside));
     return {
       excessDrawdownPct: 100 * tidy(Math.max(...deepest)),
@@ -149,6 +184,7 @@ export class Recorder {
       peakInventoryPct: this.percent(this.peakInventory),
       inventoryLeftPct: this.percent(inventoryLeft),
       keeperProfitPct: this.percent(keepers),
+      perKeeper,
       gasUsed: Number(this.gas),
       gasCostPct: this.percent(this.keeperFees),
       transactions: { ...this.transactions },
@@ -157,6 +193,25 @@ export class Recorder {
       timeUnderwaterMinutes: this.longestUnderwater / 60,
       steps: this.series.time.length,
     };
+  }
+
+  private takeWork({ work, prices }: Snapshot): void {
+    for (const { keeper, isGood, gas, fees } of work) {
+      const done = this.workBy(keeper);
+      const cost = (Number(fees) / 1e18) * this.etherPrice(prices);
+      done.fees += cost;
+      if (isGood) done.won++;
+      else {
+        done.reverted++;
+        done.lostGas += gas;
+        done.lost += cost;
+      }
+      this.workOf.set(keeper, done);
+    }
+  }
+
+  private workBy(keeper: number): WorkDone {
+    return this.workOf.get(keeper) ?? { fees: 0, won: 0, reverted: 0, lostGas: 0n, lost: 0 };
   }
 
   private takeEvents({ events, prices }: Snapshot): void {
@@ -238,6 +293,16 @@ export class Recorder {
   private percent(value: number): number {
     return (100 * value) / this.bookValue;
   }
+}
+
+/** What all of them hold, in as many markets. */
+function together(all: readonly Holdings[], markets: number): Holdings {
+  return {
+    loan: all.reduce((sum, { loan }) => sum + loan, 0n),
+    collateral: Array.from({ length: markets }, (_, market) =>
+      all.reduce((sum, { collateral }) => sum + item(collateral, market), 0n),
+    ),
+  };
 }
 
 /** Differences that are only rounding of the pool's price are none. */

@@ -43,7 +43,8 @@ export interface MinedBlock {
  * A node driven block by block: transactions are queued here with nonces counted here, and one call to {@link mine}
  * includes them, and whatever others sent to the node by themselves, in a block of a given time and base fee.
  *
- * Queued ones keep their order: the node orders by tip, and each gets one wei less than the one before it.
+ * Queued ones keep their order and go first: their maximal fee, by which the node orders, is far above all others'. Where
+ * several keepers compete, what they sent is ordered as builders do: by the tip that is left after the base fee, equal ones by lot.
  */
 export interface Chain {
   readonly rpc: Rpc;

@@ -48,6 +48,8 @@ export interface World {
   etherUsd: number | null;
   seed: number;
   keepers: Keepers;
+  /** How many keepers more there are, strangers to the first and to each other. */
+  rivals: number;
   /** Parameters of Spillway's markets that a sweep changes; nothing to its peers. */
   overrides: Overrides;
 }
@@ -105,8 +107,11 @@ export interface Lane {
 export interface Engine {
   /** Names and versions of packages that it brings, for `result.json`. */
   readonly versions: Readonly<Record<string, string>>;
-  /** Accounts and contracts that hold what keepers own. Their ether is dealt by the engine. */
-  readonly keepers: readonly string[];
+  /**
+   * For each keeper the accounts and contracts that hold what it owns, the account that it sends from first. Their ether is
+   * dealt by the engine.
+   */
+  readonly keepers: readonly (readonly string[])[];
   /** LTV above which a position can be liquidated, and up to which one can be opened, Wad, per market. */
   readonly limits: readonly { lltv: bigint; maxLtv: bigint }[];
 

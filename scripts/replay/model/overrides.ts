@@ -37,32 +37,20 @@ function inDeployment(unit: string, value: number): number {
 /** A parameter has the name of its field without the field's unit. */
 const nameOf = (field: string): string => field.replace(/Bps$/, "");
 
-/** A field of the lane, for a row of its own. */
-function lane(
-  field: Field<MarketParameters["lane"]>,
+/** A row for a field of one of the market's groups. */
+function field<G extends "lane" | "inventory">(
+  group: G,
+  name: Field<MarketParameters[G]>,
   unit: string,
   min: number,
   max: number,
   about: string,
 ): Entry<Amount> {
   const set: Amount["set"] = (market, value) => {
-    market.lane[field] = inDeployment(unit, value);
+    const fields: Record<string, unknown> = market[group];
+    fields[name] = inDeployment(unit, value);
   };
-  return [nameOf(field), { unit, min, max, about, set }];
-}
-
-/** A field of the inventory's sale, for a row of its own. */
-function inventory(
-  field: Field<MarketParameters["inventory"]>,
-  unit: string,
-  min: number,
-  max: number,
-  about: string,
-): Entry<Amount> {
-  const set: Amount["set"] = (market, value) => {
-    market.inventory[field] = inDeployment(unit, value);
-  };
-  return [`inventory.${nameOf(field)}`, { unit, min, max, about, set }];
+  return [group === "lane" ? nameOf(name) : `${group}.${nameOf(name)}`, { unit, min, max, about, set }];
 }
 
 /**
@@ -77,27 +65,27 @@ const ENTRIES: readonly Entry[] = [
   ["lltv", { unit: "%", min: 1, max: 99, about: "LTV from which a position can be liquidated", set: (m, v) => { m.lltvBps = inDeployment("%", v); } }],
   ["maxLtv", { unit: "%", min: 1, max: 99, about: "LTV up to which a position can be opened", set: (m, v) => { m.maxLtvBps = inDeployment("%", v); } }],
   ["targetLtv", { unit: "of lltv", min: 0.01, max: 0.999, about: "a position is sold down to this LTV", set: (m, v) => { m.lane.targetLtvBps = Math.floor(m.lltvBps * v); } }],
-  lane("paceBps", "%/h", 0.01, 100, "price impact an hour that a lane allows"),
-  lane("urgency", "", 0, 100, "how many times faster, beyond its pace, an insolvent position is sold; a whole number"),
-  lane("slopePerMinuteBps", "%/min", 0.01, 100, "how fast a lane gets cheaper"),
-  lane("minPremiumBps", "%", 0, 20, "the premium over the oracle price, at least"),
-  lane("maxPremiumBps", "%", 0, 20, "the premium after a sudden drop, at most"),
-  lane("maxDiscountBps", "%", 0, 49, "how far under the oracle price a lane goes, at most"),
-  lane("firstDiscountBps", "%", 0, 49, "how far it goes for a position that has just turned unhealthy"),
-  lane("liquidationFeeBps", "%", 0, 49, "of what is repaid, for the buffer"),
-  lane("absorbLtvBps", "%", 1, 99.99, "LTV from which the buffer absorbs"),
-  lane("absorbDiscountBps", "%", 0, 49, "what the buffer absorbs for, under the oracle price"),
-  lane("idleTime", "min", 1, 720, "without a buy, beyond the longest age, after which a lane closes"),
-  lane("clearHours", "h", 1, 8760, "a market may owe what its lane sells in so many hours"),
-  lane("emaPeriod", "min", 1, 1440, "of the lane's own average of the oracle price"),
-  inventory("paceShareBps", "%", 0.01, 100, "the inventory's pace, of the lane's"),
-  inventory("slopePerMinuteBps", "%/min", 0.01, 100, "how fast the inventory gets cheaper"),
-  inventory("premiumBps", "%", 0, 20, "where the inventory's sale starts, over the oracle price"),
-  inventory("maxDiscountBps", "%", 0, 10, "how far under the oracle price it goes, at most"),
-  inventory("emaToleranceBps", "%", 0, 100, "inventory waits while the price is so far under its average"),
-  inventory("haircutBps", "%", 0, 50, "off the inventory's value in the buffer's balance"),
-  inventory("biteTime", "min", 0, 1440, "of emission that gathers before any inventory is sold"),
-  inventory("maxHold", "min", 1, 525_600, "after which inventory waits no more"),
+  field("lane", "paceBps", "%/h", 0.01, 100, "price impact an hour that a lane allows"),
+  field("lane", "urgency", "", 0, 100, "how many times faster, beyond its pace, an insolvent position is sold; a whole number"),
+  field("lane", "slopePerMinuteBps", "%/min", 0.01, 100, "how fast a lane gets cheaper"),
+  field("lane", "minPremiumBps", "%", 0, 20, "the premium over the oracle price, at least"),
+  field("lane", "maxPremiumBps", "%", 0, 20, "the premium after a sudden drop, at most"),
+  field("lane", "maxDiscountBps", "%", 0, 49, "how far under the oracle price a lane goes, at most"),
+  field("lane", "firstDiscountBps", "%", 0, 49, "how far it goes for a position that has just turned unhealthy"),
+  field("lane", "liquidationFeeBps", "%", 0, 49, "of what is repaid, for the buffer"),
+  field("lane", "absorbLtvBps", "%", 1, 99.99, "LTV from which the buffer absorbs"),
+  field("lane", "absorbDiscountBps", "%", 0, 49, "what the buffer absorbs for, under the oracle price"),
+  field("lane", "idleTime", "min", 1, 720, "without a buy, beyond the longest age, after which a lane closes"),
+  field("lane", "clearHours", "h", 1, 8760, "a market may owe what its lane sells in so many hours"),
+  field("lane", "emaPeriod", "min", 1, 1440, "of the lane's own average of the oracle price"),
+  field("inventory", "paceShareBps", "%", 0.01, 100, "the inventory's pace, of the lane's"),
+  field("inventory", "slopePerMinuteBps", "%/min", 0.01, 100, "how fast the inventory gets cheaper"),
+  field("inventory", "premiumBps", "%", 0, 20, "where the inventory's sale starts, over the oracle price"),
+  field("inventory", "maxDiscountBps", "%", 0, 10, "how far under the oracle price it goes, at most"),
+  field("inventory", "emaToleranceBps", "%", 0, 100, "inventory waits while the price is so far under its average"),
+  field("inventory", "haircutBps", "%", 0, 50, "off the inventory's value in the buffer's balance"),
+  field("inventory", "biteTime", "min", 0, 1440, "of emission that gathers before any inventory is sold"),
+  field("inventory", "maxHold", "min", 1, 525_600, "after which inventory waits no more"),
 ];
 const PARAMETERS = new Map(ENTRIES);
 

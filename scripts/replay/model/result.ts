@@ -20,6 +20,18 @@ export interface Percentiles {
   p100: number;
 }
 
+/** What one of the keepers earned and did. */
+export interface KeeperResult {
+  /** Profit after gas, percent of the book's starting collateral value. */
+  profitPct: number;
+  /** Transactions that went through, and that reverted. */
+  won: number;
+  reverted: number;
+  /** Units of gas that those that reverted took, and what the keeper paid for it, percent of the book. */
+  revertedGas: number;
+  revertedGasCostPct: number;
+}
+
 /**
  * What a replay measures, and the shape of `result.json`.
  *
@@ -48,6 +60,8 @@ export interface EngineResult {
   inventoryLeftPct: number;
   /** Keepers' profit after gas. */
   keeperProfitPct: number;
+  /** Each keeper's share of it: the first one's, then its rivals'. */
+  perKeeper: KeeperResult[];
   /** Gas of all liquidation calls. */
   gasUsed: number;
   /** What keepers paid for that gas, at the scenario's price of gas. */
@@ -101,6 +115,7 @@ export interface ReplayParameters {
   buffer: number;
   match: Match;
   keepers: Keepers;
+  rivals: number;
   stepSeconds: number;
   fromSeconds: number;
   toSeconds: number;

@@ -3,7 +3,12 @@ import type { EngineResult, ReplayParameters, ReplayResult, ReplaySeries } from 
 import { buildCharts, type Chart, type Line } from "./charts";
 import type { Point } from "./downsample";
 import { BASELINE, engineStyle, orderedEngines } from "./engines";
+<<<<<<< HEAD
 import { markup, type Markup } from "../../lib";
+=======
+import { contested, KEEPER_COLUMNS, keeperName } from "./keeperTable";
+import { markup, type Markup } from "./markup";
+>>>>>>> main
 import { bestEngines, formatNumber, MEASURES, shown, transactionsText, type Measure } from "./measures";
 import { commandBlock, keepersText, matchSentence, pageHead, renderPage, sentenceCase } from "./page";
 import { verdict } from "./verdict";
@@ -20,7 +25,7 @@ export function renderReport(given: ReplayResult, series: ReplaySeries): string 
     title,
     skip: "Skip to the verdict",
     head: header(result, series),
-    main: markup`${verdictSection(result)} ${figuresSection(result)}
+    main: markup`${verdictSection(result)} ${figuresSection(result)} ${keepersSection(result)}
     ${
       charts.length > 0
         ? chartsSection(charts, result)
@@ -87,6 +92,7 @@ function header({ scenario, seed, engines, parameters }: ReplayResult, series: R
     ["Book over venue depth", `${formatNumber(parameters.bookToDepth, 0)} times`],
     ["Buffer", `${formatNumber(100 * parameters.buffer, 1)} % of the book`],
     ["Spillway's keeper", keepersText(parameters.keepers)],
+    ...(parameters.rivals > 0 ? [["Rivals", String(parameters.rivals)] as [string, string]] : []),
     ["Seed", String(seed)],
   ];
   if (first !== undefined && last !== undefined) facts.unshift(["Time, UTC", `${utc(first)} to ${utc(last)}`]);
@@ -176,6 +182,47 @@ function figuresSection(result: ReplayResult): Markup {
           </tbody>`,
       )}
     </table>
+  </section>`;
+}
+
+/** Who earned what, where several keepers competed. */
+function keepersSection({ engines }: ReplayResult): Markup {
+  const tables = contested(engines);
+  if (tables.length === 0) return markup``;
+  return markup`<section aria-labelledby="keepers">
+    <h2 id="keepers">Who earned what</h2>
+    <p>
+      Several keepers with the same code, strangers to each other, acted in the same blocks. Of their transactions the
+      one with the highest tip goes first, of equal ones the one that is drawn.
+    </p>
+    ${tables.map(({ engine, keepers }) => {
+      const { name } = engineStyle(engine);
+      return markup`<div class="scroll" role="region" tabindex="0" aria-label="Keepers of ${name}">
+        <table class="plain">
+          <caption>
+            Keepers of ${name}
+          </caption>
+          <thead>
+            <tr>
+              <th scope="col">Keeper</th>
+              ${KEEPER_COLUMNS.map(
+                ({ label, explanation }) =>
+                  markup`<th scope="col">${label}<span class="why">${explanation}</span></th>`,
+              )}
+            </tr>
+          </thead>
+          <tbody>
+            ${keepers.map(
+              (keeper, place) =>
+                markup`<tr>
+                  <th scope="row">${keeperName(place)}</th>
+                  ${KEEPER_COLUMNS.map(({ of }) => markup`<td>${of(keeper)}</td>`)}
+                </tr>`,
+            )}
+          </tbody>
+        </table>
+      </div>`;
+    })}
   </section>`;
 }
 
@@ -269,6 +316,7 @@ const MEANINGS: Record<string, string> = {
   buffer: "The buffer's cash over the book's starting value",
   keepers:
     "What Spillway's keeper does: for profit only what pays for itself, as a service at a loss too what the protocol needs",
+  rivals: "Keepers beside the first at each engine",
   match: "What is the same for one borrower at every engine: the distance from the liquidation threshold, or the LTV",
   stepSeconds: "Seconds between two steps",
   fromSeconds: "Start, seconds from the start of the prices",

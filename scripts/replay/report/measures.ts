@@ -5,7 +5,7 @@ export type Group = "The market" | "Borrowers and lenders" | "The buffer" | "Kee
 
 /** A figure of `EngineResult`; `transactions` is their number, and a dot leads to one of several figures of a field. */
 export type MeasureField =
-  | Exclude<keyof EngineResult, "timeOverLimitMinutes">
+  | Exclude<keyof EngineResult, "timeOverLimitMinutes" | "perKeeper">
   | `timeOverLimitMinutes.${keyof EngineResult["timeOverLimitMinutes"]}`;
 
 /** One row of the report. `better` is null where neither more nor less is better. */

@@ -1,6 +1,7 @@
 import Table from "cli-table3";
-import type { ReplayResult } from "../model/result";
+import type { KeeperResult, ReplayResult } from "../model/result";
 import { BASELINE, engineStyle, orderedEngines } from "./engines";
+import { contested, KEEPER_COLUMNS, keeperName } from "./keeperTable";
 import { bestEngines, MEASURES, shown, transactionsText } from "./measures";
 import { verdict } from "./verdict";
 
@@ -19,7 +20,18 @@ function wrap(text: string): string {
   return lines.join("\n");
 }
 
-/** For the terminal, plain text of at most 100 columns: the measures, then the verdict, the transactions by kind, and the full state roots. */
+/** Who earned what where several keepers competed. */
+function keeperTable(engine: string, keepers: readonly KeeperResult[]): string {
+  const table = new Table({
+    head: [`Keepers of ${engineStyle(engine).name}`, ...KEEPER_COLUMNS.map(({ label }) => label)],
+    colAligns: ["left", ...KEEPER_COLUMNS.map(() => "right" as const)],
+    style: { head: [], border: [], compact: true },
+  });
+  keepers.forEach((keeper, place) => table.push([keeperName(place), ...KEEPER_COLUMNS.map(({ of }) => of(keeper))]));
+  return table.toString();
+}
+
+/** For the terminal, plain text of at most 100 columns: the measures, then the verdict, who earned what, the transactions by kind, and the full state roots. */
 export function renderTable(result: ReplayResult): string {
   const ids = orderedEngines(result.engines);
   const table = new Table({
@@ -51,6 +63,7 @@ export function renderTable(result: ReplayResult): string {
     wrap(`${headline}. ${comparison}`),
     ...engines.map(({ sentence }) => wrap(`- ${sentence}`)),
     "",
+    ...contested(result.engines).flatMap(({ engine, keepers }) => [keeperTable(engine, keepers), ""]),
     ...transactions.map(([name, text]) => wrap(`transactions of ${name}: ${text}`)),
     ...ids.map((id) => `state root ${result.engines[id]?.stateRoot ?? ""} ${engineStyle(id).name}`),
     "",

@@ -37,6 +37,15 @@ const figures = z.object({
   peakInventoryPct: z.number(),
   inventoryLeftPct: z.number(),
   keeperProfitPct: z.number(),
+  perKeeper: z.array(
+    z.object({
+      profitPct: z.number(),
+      won: z.number(),
+      reverted: z.number(),
+      revertedGas: z.number(),
+      revertedGasCostPct: z.number(),
+    }),
+  ),
   gasUsed: z.number(),
   gasCostPct: z.number(),
   transactions: z.record(z.enum([...TRANSACTION_KINDS, "reverted"]), z.number()),

@@ -51,9 +51,9 @@ async function unhealthy(amount = weth(1000), debt = usdc(1_590_000), price = 19
 
 describe("pay of an `open`", () => {
   for (const baseFee of [1n, 20n, 200n, 2000n].map((gwei) => gwei * GWEI)) {
-    it(`is 190,000 gas at ${baseFee / GWEI} gwei and a tip of 1, and a fifth on top`, async () => {
+    it(`is 255,000 gas at ${baseFee / GWEI} gwei and a tip of 1, and a fifth on top`, async () => {
       const { openAt } = await unhealthy();
-      expect(await openAt(baseFee)).to.equal((190_000n * (baseFee + GWEI) * 12n) / 10n);
+      expect(await openAt(baseFee)).to.equal((255_000n * (baseFee + GWEI) * 12n) / 10n);
     });
   }
 
@@ -80,7 +80,7 @@ describe("pay of an `open`", () => {
   it("counts tip and margin", async () => {
     const { openAt, setPay } = await unhealthy();
     await setPay({ tip: 7n, marginBps: 1 });
-    expect(await openAt(3n * GWEI)).to.equal((190_000n * (3n * GWEI + 7n) * 10_001n) / BPS);
+    expect(await openAt(3n * GWEI)).to.equal((255_000n * (3n * GWEI + 7n) * 10_001n) / BPS);
   });
 
   it("is at most capBps of the collateral, rounded down", async () => {

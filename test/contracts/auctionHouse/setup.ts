@@ -65,7 +65,13 @@ export const AbsorbRefusal = {
 } as const;
 
 /** Gas for which `KeeperPay` pays. */
-export const PaidGas = { open: 190_000n, absorb: 280_000n, absorbMore: 30_000n, fulfil: 325_000n } as const;
+export const PaidGas = {
+  open: 255_000n,
+  absorb: 325_000n,
+  absorbMore: 32_000n,
+  fulfil: 370_000n,
+  fulfilMore: 155_000n,
+} as const;
 
 /** A position's debt over its collateral's value, as the contracts round it: value down, LTV up. Wad. */
 export function ltvWad(collateral: bigint, debt: bigint, price: bigint): bigint {
@@ -123,7 +129,8 @@ export function expectedTerms(s: Situation, lane: Lane = LANE) {
   const ltv = ltvWad(s.collateral, s.debt, s.price);
   const insolvent = ltv >= WAD;
   const overWad = least(ltv, WAD) - LLTV_WAD;
-  const xWad = (overWad * WAD) / (WAD - LLTV_WAD);
+  const urgentWad = insolvent ? (WAD * WAD) / ltv : ltv;
+  const xWad = urgentWad < LLTV_WAD ? 0n : ((urgentWad - LLTV_WAD) * WAD) / (WAD - LLTV_WAD);
   const ratePerHour = (s.ratePerHour * (WAD + (BigInt(lane.urgency) * xWad * xWad) / WAD)) / WAD;
   const allowanceWad = insolvent ? 0n : (WAD - ltv) / 2n;
   const widestWad = insolvent

@@ -253,7 +253,7 @@ describe("AuctionHouse: the terms of a position", () => {
       });
     }
 
-    it("is the whole of it from insolvency on, and no more", async () => {
+    it("is the whole of it at insolvency, and less the further a position is past it", async () => {
       const { house, collateral, borrower, setCap, setPrice, later } = await sellingExactly(
         1590,
         usdc(954_000),
@@ -264,9 +264,16 @@ describe("AuctionHouse: the terms of a position", () => {
       const seconds = BigInt(await time.latest()) - (await house.lane(collateral)).cursorWad / WAD;
       const most = (weth(120) * 5n * seconds) / 3600n;
       expect((await house.quote(collateral, borrower, ALL)).available).to.equal(most);
-      await setPrice(800);
-      const again = BigInt(await time.latest()) - (await house.lane(collateral)).cursorWad / WAD;
-      expect((await house.quote(collateral, borrower, ALL)).available).to.equal((weth(120) * 5n * again) / 3600n);
+      // x = (1/ℓ − lltv) / (1 − lltv): at 1,500 USDC the LTV is 1.06
+      const at = async (price: number): Promise<number> => {
+        await setPrice(price);
+        const age = BigInt(await time.latest()) - (await house.lane(collateral)).cursorWad / WAD;
+        return Number((await house.quote(collateral, borrower, ALL)).available) / Number((weth(120) * age) / 3600n);
+      };
+      expect(await at(1500)).to.be.closeTo(1 + 4 * ((1 / 1.06 - 0.83) / 0.17) ** 2, 1e-6);
+      // past 1 / lltv it goes at the lane's own pace, at any price
+      expect(await at(1300)).to.equal(1);
+      expect(await at(800)).to.equal(1);
     });
 
     it("0 lets all out at the lane's pace", async () => {

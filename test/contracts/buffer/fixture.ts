@@ -13,7 +13,7 @@ export const COOLDOWN = 3 * DAY;
 export const SHARES = usdc(200_000) * 1000n;
 
 /** `KeeperPay.FULFIL_GAS`. */
-export const FULFIL_GAS = 325_000n;
+export const FULFIL_GAS = 370_000n;
 
 type Core = Awaited<ReturnType<typeof coreWithoutInterest>>;
 

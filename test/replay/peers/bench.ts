@@ -128,7 +128,7 @@ export class Bench {
   /** Loan asset that the keepers hold. */
   async keeperLoan(): Promise<bigint> {
     let sum = 0n;
-    for (const keeper of this.engine.keepers) sum += await this.balance(this.ready.world.loan.address, keeper);
+    for (const keeper of this.engine.keepers.flat()) sum += await this.balance(this.ready.world.loan.address, keeper);
     return sum;
   }
 
