@@ -5,6 +5,7 @@ import type { Coordination } from "./coordination/Coordination";
 import type { Explainer } from "./explain/Explainer";
 import { labelOf } from "./explain/reasons";
 import { type Targets, jobOf, keyOf } from "./jobs";
+import type { Journal } from "./Journal";
 import type { Metrics } from "./metrics/Metrics";
 import type { Plan } from "./plan";
 import type { Job, Outcome } from "./sender/job";
@@ -24,6 +25,7 @@ export interface ExecutorDeps {
   sender: SignerPool;
   coordination: Coordination;
   explainer: Explainer;
+  journal: Journal;
   metrics: Metrics;
   log: Logger;
   targets: Targets;
@@ -61,6 +63,7 @@ export class Executor {
       if (decision === undefined) return []; // a transaction of an earlier block, sent again
       this.judge(decision, true);
       this.deps.explainer.explainDecision(decision, "outrun");
+      this.deps.journal.sent(decision, job, nonce, hash, block);
       this.deps.metrics.sent.inc({ kind: job.kind });
       this.deps.log.info({ block: block.number, job: job.key, nonce, hash }, "sent");
       return [{ decision, nonce, hash }];

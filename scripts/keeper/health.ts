@@ -6,11 +6,11 @@ export interface HealthReason {
     | "stale-head"
     | "node-behind"
     | "stuck-nonce"
+    | "foreign-nonce"
     | "low-balance"
     | "book-differs"
     | "store-failed"
-    | "redis-lost"
-    | "budget-spent";
+    | "redis-lost";
   text: string;
 }
 
@@ -27,24 +27,21 @@ export interface HealthFacts {
   storeFailure: string | undefined;
   /** Whether the fleet's Redis is out of reach, so that this member acts alone; false for a keeper on its own. */
   redisLost: boolean;
-  /** Kinds of transactions that have used up their loss budget. */
-  spentBudgets: readonly string[];
 }
 
 /** One account that sends. */
 export interface SignerFacts {
   address: string;
-  balanceWei: bigint;
-  /** Seconds for which its lowest nonce has waited to be mined; 0 where nothing waits. */
-  waitingSeconds: number;
+  /** Undefined until it was read. */
+  balanceWei: bigint | undefined;
+  /** What keeps it from sending, as the sender sees it. */
+  trouble: "no-funds" | "stuck" | "foreign" | "node-lags" | undefined;
 }
 
 /** When readiness ends. */
 export interface HealthLimits {
   /** Without a block dealt with for this long the keeper has stalled, milliseconds. */
   stalledMs: number;
-  /** A nonce that waits longer than this is stuck, seconds. */
-  stuckSeconds: number;
   /** A signer with less can't send, wei. */
   leastBalanceWei: bigint;
 }
@@ -62,23 +59,24 @@ export function reasonsOf(facts: HealthFacts, limits: HealthLimits): HealthReaso
     add("stale-head", "the newest block is older than maxLag; the nodes lag or the chain stands");
   if (facts.head === "behind") add("node-behind", "every node that answers is behind a block that was seen before");
   if (facts.bookDiffers) add("book-differs", "the book differs from the chain and is read anew");
-  for (const { address, balanceWei, waitingSeconds } of facts.signers) {
-    if (waitingSeconds > limits.stuckSeconds) {
-      add(
-        "stuck-nonce",
-        `${address} has waited ${waitingSeconds} s for its lowest nonce; raise maxFeePerGas or look for a foreign transaction`,
-      );
+  for (const { address, balanceWei, trouble } of facts.signers) {
+    if (trouble === "stuck") {
+      add("stuck-nonce", `${address} has a nonce that is not mined; raise maxFeePerGas, or see the log`);
     }
-    if (balanceWei < limits.leastBalanceWei) add("low-balance", `${address} has too little ether for gas; top it up`);
+    if (trouble === "foreign") {
+      add("foreign-nonce", `${address} is used by another program; give this keeper a key of its own`);
+    }
+    if (trouble === "no-funds" || (balanceWei ?? limits.leastBalanceWei) < limits.leastBalanceWei) {
+      add("low-balance", `${address} has too little ether for gas; top it up`);
+    }
   }
-  for (const kind of facts.spentBudgets) add("budget-spent", `${kind} has used up its loss budget for this hour`);
   if (facts.storeFailure !== undefined) add("store-failed", `the store can't be written: ${facts.storeFailure}`);
   if (facts.redisLost) add("redis-lost", "Redis is out of reach; this member acts alone");
   return reasons;
 }
 
 /** Reasons that leave a keeper able to act: they are shown, and alerts name them, but `/readyz` stays 200. */
-const BEARABLE: ReadonlySet<HealthReason["code"]> = new Set(["store-failed", "redis-lost", "budget-spent"]);
+const BEARABLE: ReadonlySet<HealthReason["code"]> = new Set(["store-failed", "redis-lost", "foreign-nonce"]);
 
 /** Whether a keeper with these reasons can still act. One of several signers that can send is enough. */
 export function isReady(reasons: readonly HealthReason[], signers: number): boolean {

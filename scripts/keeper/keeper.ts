@@ -3,6 +3,7 @@ import type { Logger } from "pino";
 import { Auditor } from "./audit";
 import { Audit, type AuditState } from "./book/audit";
 import { Follower } from "./book/Follower";
+import type { Position } from "./book/position";
 import type { Block } from "./chain/block";
 import type { Rpc } from "./chain/rpc";
 import type { Coordination } from "./coordination/Coordination";
@@ -10,6 +11,7 @@ import { DryRun } from "./dryRun";
 import { type Action, Executor } from "./execute";
 import { Explainer } from "./explain/Explainer";
 import type { ProtocolAddresses } from "./markets/MarketReader";
+import { Journal } from "./Journal";
 import { Markets } from "./markets/Markets";
 import type { Metrics } from "./metrics/Metrics";
 import { type Observed, Observer } from "./observe";
@@ -79,11 +81,14 @@ export class Keeper {
   private readonly observer: Observer;
   private readonly sender: SignerPool;
   private readonly explainer: Explainer;
+  /** What this run did, and what that earned. */
+  readonly journal = new Journal();
   private readonly executor: Executor;
   private readonly dryRun: DryRun;
   private readonly auditor: Auditor;
   private isOpen = false;
   private block: Block | undefined;
+  private observed: Observed | undefined;
   /** The last block's, unless it was not to be carried out. */
   private plan: Plan | undefined;
 
@@ -100,10 +105,20 @@ export class Keeper {
       watchIdle: policy.workAtLoss,
     });
     this.explainer = new Explainer(store, metrics);
-    const { sender, explainer } = this;
+    const { sender, explainer, journal } = this;
     const targets = { ...config, ...addresses, payer: signer.address };
     const outletOf = (market: string): Outlet | undefined => this.markets.outlet(market);
-    this.executor = new Executor({ sender, coordination, explainer, metrics, log, targets, outletOf, maxActions });
+    this.executor = new Executor({
+      sender,
+      coordination,
+      explainer,
+      journal,
+      metrics,
+      log,
+      targets,
+      outletOf,
+      maxActions,
+    });
     this.dryRun = new DryRun(rpc, signer.address, targets, outletOf, log);
     this.auditor = new Auditor(rpc, this.follower, new Audit(this.follower.book, addresses.vault));
   }
@@ -134,6 +149,17 @@ export class Keeper {
    */
   async resume(block: Block): Promise<Action[]> {
     return this.plan?.block.hash === block.hash ? this.share(this.plan) : [];
+  }
+
+  /** What was seen at the last block; undefined before the first. */
+  get seen(): Observed | undefined {
+    return this.observed;
+  }
+
+  /** The positions of a market that become liquidatable first, and the debt of all of them in shares. */
+  market(collateral: string, most: number): { riskiest: Position[]; debtShares: bigint } {
+    const { book } = this.follower;
+    return { riskiest: book.riskiest(collateral, most), debtShares: book.debtShares(collateral) };
   }
 
   /** Positions in the book. */
@@ -172,6 +198,7 @@ export class Keeper {
    */
   async drain(deadline: number): Promise<void> {
     const outcomes = await this.sender.drain(deadline);
+    this.account(outcomes);
     if (this.block !== undefined) await this.executor.settle(outcomes, this.block);
     const left = this.sender.pendingCount;
     if (left > 0) this.deps.log.warn({ left }, "transactions are left to the next run");
@@ -214,6 +241,8 @@ export class Keeper {
     for (const event of observed.events) {
       if ("transaction" in event && !this.sender.isOwn(event.transaction)) this.explainer.taken(event);
     }
+    this.observed = observed;
+    this.account(outcomes);
     await this.executor.settle(outcomes, block);
     await this.explainer.record(rpc, block, observed.weiPriceE36);
     this.explainer.look(observed, block);
@@ -221,6 +250,18 @@ export class Keeper {
       if (view !== undefined) metrics.lanesOpen.set({ market }, view.lane.isOpen ? 1 : 0);
       if (unhealthy !== undefined) metrics.unhealthy.set({ market }, unhealthy.count);
     }
+  }
+
+  /** Puts into the journal what became of transactions, and what they brought. */
+  private account(outcomes: readonly Outcome[]): void {
+    const { profitReceiver } = this.deps.config;
+    const { markets = [], weiPriceE36 } = this.observed ?? {};
+    const prices = markets.flatMap(({ market, priceE36 }) =>
+      priceE36 === undefined ? [] : [[market, priceE36] as const],
+    );
+    const accounts = [profitReceiver, ...this.signers().map(({ address }) => address)];
+    const valuation = { loanAsset: this.markets.loanAsset, priceE36: new Map(prices), accounts };
+    for (const outcome of outcomes) this.journal.settled(outcome, valuation, weiPriceE36);
   }
 
   private async carryOut(plan: Plan, observeOnly: boolean): Promise<Action[]> {

@@ -37,6 +37,10 @@ export interface GasKnowledge {
 /** One market as of one block. */
 export interface MarketSighting {
   market: string;
+  /** Undefined where the oracle gives none. */
+  priceE36: bigint | undefined;
+  lltvBps: bigint;
+  inventory: bigint;
   /** All positions above lltv; undefined where the oracle gives no price: then nothing is known of them. */
   unhealthy: Hits | undefined;
   /** Undefined where there is nothing to decide, or the lane can't be read. */
@@ -50,6 +54,8 @@ export interface Observed {
   events: readonly KeeperEvent[];
   markets: readonly MarketSighting[];
   redemptions: RedemptionView;
+  /** Debt for a debt share, scaled by 1e27. */
+  indexE27: bigint;
   /** What a wei is worth in loan asset, scaled by 1e36; undefined until it is known. */
   weiPriceE36: bigint | undefined;
 }
@@ -107,6 +113,7 @@ export class Observer {
       events,
       more,
       markets: views.map((view) => view({ now: block.timestamp, gas, units, pay })),
+      indexE27: index.value(),
       redemptions: { ...redemptions(), gas, units, pay },
       weiPriceE36,
     };
@@ -122,15 +129,25 @@ export class Observer {
     glance: Glance | undefined,
     indexE27: bigint,
   ): (around: Pick<MarketView, "now" | "gas" | "units" | "pay">) => MarketSighting {
-    const market = reader.collateral;
-    if (glance === undefined) return () => ({ market, unhealthy: undefined, view: undefined, isDark: true });
+    const { collateral: market, lltvBps } = reader;
+    if (glance === undefined)
+      return () => ({
+        market,
+        priceE36: undefined,
+        lltvBps,
+        inventory: 0n,
+        unhealthy: undefined,
+        view: undefined,
+        isDark: true,
+      });
     const { book } = this.follower;
     const { priceE36 } = glance;
     const unhealthy = book.unhealthy(market, indexE27, priceE36, reader.lltvBps);
+    const known = { market, priceE36, lltvBps, inventory: glance.inventory.amount, unhealthy };
     const riskiest = riskiestOf(unhealthy, indexE27, priceE36);
     const sells = glance.inventory.amount > 0n;
     if (unhealthy.count === 0 && !sells && !this.config.watchIdle) {
-      return () => ({ market, unhealthy, view: undefined, isDark: false });
+      return () => ({ ...known, view: undefined, isDark: false });
     }
 
     const absorbs = riskiest.some(({ ltvWad }) => ltvWad >= bpsToWad(reader.absorbLtvBps));
@@ -139,10 +156,10 @@ export class Observer {
     return (around) => {
       const state = readState();
       const quote = readQuote?.();
-      if (state === undefined) return { market, unhealthy, view: undefined, isDark: true };
+      if (state === undefined) return { ...known, view: undefined, isDark: true };
       const debt = (book.debtShares(market) * indexE27) / INDEX_SCALE;
       const view = reader.view(glance, state, { ...around, unhealthy: riskiest, debt, quote });
-      return { market, unhealthy, view, isDark: false };
+      return { ...known, view, isDark: false };
     };
   }
 

@@ -1,5 +1,3 @@
-import type { Server } from "node:http";
-
 import type { Logger } from "pino";
 
 import { SpillwayError } from "../lib";
@@ -9,21 +7,31 @@ import { NodePool } from "./chain/NodePool";
 import { type Rpc, unwrapHex } from "./chain/rpc";
 import type { Head } from "./chain/Tip";
 import type { Settings } from "./config";
+import { type Dashboard, serveDashboard } from "./dashboard/server";
+import { Reporter } from "./dashboard/Reporter";
+import type { MemberRow } from "./dashboard/snapshot";
+import { readBufferCash, readTokens } from "./dashboard/tokens";
 import { InProcessCoordination } from "./coordination/Coordination";
 import { Fleet } from "./coordination/Fleet";
+import type { FleetStatus } from "./coordination/status";
 import { mayPass } from "./exitCode";
+import { type HealthReason, isReady, reasonsOf } from "./health";
 import { Keeper } from "./keeper";
 import { Metrics } from "./metrics/Metrics";
-import { serveMetrics } from "./metrics/server";
 import type { Signer } from "./sender/job";
 import { openRelays } from "./sender/settings";
 import { connect } from "./startup";
 import { SqliteStore } from "./store/SqliteStore";
 
-/** Without a block dealt with for this long, `/health` answers 503 … */
-const UNHEALTHY_AFTER_MS = 120_000;
-/** … and when there is no head to act on for this long, which is more than a node's hiccup takes. */
+/** When it is said that the keeper can't act. */
+const HEALTH_LIMITS = { stalledMs: 120_000, leastBalanceWei: 10n ** 16n };
+/** Without a head to act on for this long it is not ready, which is more than a node's hiccup takes. */
 const HEADLESS_AFTER_MS = 10_000;
+/** A loop that has not turned for this long is dead. */
+const DEAD_AFTER_MS = 180_000;
+/** How often the page is told of the fleet, and for how many blocks back of what others did. */
+const FLEET_EVERY_MS = 2_000;
+const MISSED_BLOCKS = 5_000;
 /** A member of a fleet leaves the work to others when it has not seen the chain for so long, or for so many polls. */
 const UNFIT_AFTER = { ms: 5_000, polls: 3 };
 
@@ -45,7 +53,7 @@ export async function run(
   const rpc = openNodes(settings, metrics, log);
   let fleet: Fleet | undefined;
   let store: SqliteStore | undefined;
-  let server: Server | undefined;
+  let dashboard: Dashboard | undefined;
   try {
     const connected = await connect(settings, rpc, signer);
     const relays = openRelays(settings.relays, process.env, (reason) => log.warn({ reason }, "going on to the public"));
@@ -72,32 +80,73 @@ export async function run(
     const coordination = fleet ?? new InProcessCoordination();
     const keeper = new Keeper({ rpc, signer, moreSigners, config, store, metrics, coordination, log });
 
-    let lastGoodMs = Date.now();
+    let lastGoodMs: number | undefined;
+    let lastTurnMs = Date.now();
     let headlessMs: number | undefined; // since when
-    const isHealthy = (): boolean =>
-      Date.now() - lastGoodMs < UNHEALTHY_AFTER_MS && Date.now() - (headlessMs ?? Infinity) < HEADLESS_AFTER_MS;
-    if (settings.metricsPort > 0) server = await serveMetrics(metrics, settings.metricsPort, isHealthy);
+    let head: Head["status"] = "ok";
+    const kept = store;
+    const health = (): { ready: boolean; reasons: HealthReason[] } => {
+      const now = Date.now();
+      const isHeadless = now - (headlessMs ?? Infinity) >= HEADLESS_AFTER_MS;
+      const facts = {
+        sinceBlockMs: lastGoodMs === undefined ? undefined : now - lastGoodMs,
+        head: isHeadless ? head : "ok",
+        signers: keeper.signers(),
+        bookDiffers: keeper.audited.differs,
+        storeFailure: kept.trouble,
+        redisLost: fleet?.role === "alone",
+      };
+      const reasons = reasonsOf(facts, HEALTH_LIMITS);
+      return { ready: isReady(reasons, signers.length), reasons };
+    };
+    if (settings.metricsPort > 0) {
+      const alive = (): boolean => Date.now() - lastTurnMs < DEAD_AFTER_MS;
+      dashboard = await serveDashboard(settings.metricsPort, { registry: metrics.registry, health, alive });
+    }
+    let reporter: Reporter | undefined;
+    let members: MemberRow[] = [];
+    let membersMs = 0;
     log.info({ signer: signer.address, chainId: settings.chainId, dryRun: settings.dryRun }, "keeper runs");
 
     let lastHash: string | undefined;
-    let lastStatus: Head["status"] = "ok";
     for await (const { block, status, why, isRung } of watchHeads(rpc, settings.pollInterval, bell, signal)) {
       metrics.setNodes(rpc.nodes(), status);
       metrics.setFleet(fleet);
-      if (status !== lastStatus) log[status === "ok" ? "info" : "warn"]({ status, why, block: block?.number }, "head");
-      lastStatus = status;
+      metrics.setHealth(health());
+      if (status !== head) log[status === "ok" ? "info" : "warn"]({ status, why, block: block?.number }, "head");
+      head = status;
+      lastTurnMs = Date.now();
       headlessMs = status === "ok" ? undefined : (headlessMs ?? Date.now());
       if (block === undefined || status === "behind") continue; // nothing can be read as of the last block
       try {
         if (block.hash !== lastHash) await keeper.onBlock(block, { observeOnly: status === "stale" });
         else if (isRung) await keeper.resume(block);
         lastHash = block.hash;
-        if (status === "ok") lastGoodMs = Date.now();
-        lastFitMs = status === "ok" ? lastGoodMs : Number.NEGATIVE_INFINITY;
+        lastFitMs = status === "ok" ? Date.now() : Number.NEGATIVE_INFINITY;
+        if (status === "ok") lastGoodMs = lastFitMs;
         seen.head = block.number;
         seen.lagSeconds = Math.max(0, Math.floor(Date.now() / 1000) - Number(block.timestamp));
         seen.positions = keeper.bookSize;
         seen.pending = keeper.pendingCount;
+        if (dashboard !== undefined) {
+          const { chainId, vault, dryRun } = settings;
+          if (reporter === undefined) {
+            const { asset, of: tokens } = await readTokens(rpc, block.number, vault);
+            reporter = new Reporter(keeper, { chainId, vault, dryRun, asset, tokens });
+          }
+          if (fleet !== undefined && fleet.role !== "alone" && Date.now() - membersMs >= FLEET_EVERY_MS) {
+            members = memberRows(await fleet.status());
+            membersMs = Date.now();
+          }
+          const snapshot = reporter.snapshot(block, Date.now(), {
+            ...health(),
+            ...{ nodes: rpc.nodes(), fleet: members },
+            bufferCash: await readBufferCash(rpc, block.number, config.addresses.buffer),
+            missed: store.opportunities({ block: block.number - MISSED_BLOCKS }),
+          });
+          metrics.setProfit(snapshot.profit);
+          dashboard.push(snapshot);
+        }
       } catch (error) {
         if (!mayPass(error)) throw error;
         metrics.errors.inc({ code: error.code });
@@ -107,11 +156,20 @@ export async function run(
     await keeper.drain(Date.now() + settings.drainTimeout);
     await keeper.save();
   } finally {
-    server?.close();
+    await dashboard?.close();
     await fleet?.close();
     rpc.close();
     store?.close();
   }
+}
+
+function memberRows({ members, underWay }: FleetStatus): MemberRow[] {
+  const highest = Math.max(0, ...members.map(({ head }) => head));
+  return members.map(({ id, host, role, signers, head, seenMsAgo }) => ({
+    ...{ id, host, role, signer: signers.join(" "), head, lagBlocks: highest - head },
+    jobs: underWay.filter(({ member }) => member === id).length,
+    seenSecondsAgo: Math.round(seenMsAgo / 1000),
+  }));
 }
 
 function openNodes(settings: Settings, metrics: Metrics, log: Logger): NodePool {

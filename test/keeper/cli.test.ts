@@ -5,8 +5,6 @@ import { join } from "node:path";
 import { expect } from "chai";
 
 import { environmentName, parseSettings, readSettingsFile, SETTING_NAMES } from "../../scripts/keeper/config";
-import { Metrics } from "../../scripts/keeper/metrics/Metrics";
-import { serveMetrics } from "../../scripts/keeper/metrics/server";
 import type { SpillwayError } from "../../scripts/lib";
 import { type Anvil, startAnvil } from "../../scripts/replay/chain/anvil";
 import { KEY, keeper } from "./commandLine";
@@ -211,28 +209,5 @@ describe("keeper's command line", () => {
     const { code, err } = await keeper([...args, "--chain-id", "1"]);
     expect(err.trim()).to.equal(`error: vault: ${SOME} is not a vault with an auction house. (MISSING_CONTRACT)`);
     expect(code).to.equal(2);
-  });
-});
-
-describe("metrics", () => {
-  it("are served on the loopback, with a health that can be bad", async () => {
-    let healthy = true;
-    const metrics = new Metrics();
-    metrics.missed.inc({ reason: "gas" });
-    const server = await serveMetrics(metrics, 0, () => healthy);
-    try {
-      const { port, address } = server.address() as { port: number; address: string };
-      expect(address).to.equal("127.0.0.1");
-      const get = async (path: string) => fetch(`http://127.0.0.1:${port}${path}`);
-      expect(await (await get("/metrics")).text()).to.include('keeper_missed_total{reason="gas"} 1');
-      expect((await get("/health")).status).to.equal(200);
-      healthy = false;
-      expect((await get("/health")).status).to.equal(503);
-      expect((await get("/other")).status).to.equal(404);
-      const error: unknown = await serveMetrics(metrics, port, () => true).catch((thrown: unknown) => thrown);
-      expect(error).to.include({ code: "PORT_IN_USE" });
-    } finally {
-      server.close();
-    }
   });
 });

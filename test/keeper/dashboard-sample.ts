@@ -60,7 +60,7 @@ export function sampleSnapshot(changes: Partial<Snapshot> = {}): Snapshot {
     nodes: [
       { host: "127.0.0.1:8545", role: "reads", head: block, ageSeconds: 3, latencyMs: 12, errors: 0, score: 0.98 },
     ],
-    signers: [{ address: OWNER, nonce: 8, pending: 1, balance: 1.25, waitingSeconds: 0 }],
+    signers: [{ address: OWNER, nonce: 8, pending: 1, balance: 1.25, waitingBlocks: 0 }],
     fleet: [
       { id: "a", host: "one", role: "watcher", signer: OWNER, head: block, lagBlocks: 0, jobs: 1, seenSecondsAgo: 1 },
     ],
@@ -68,7 +68,6 @@ export function sampleSnapshot(changes: Partial<Snapshot> = {}): Snapshot {
       time: 1_700_000_000 - (20 - i) * 12,
       profit: i / 2,
       unhealthy: i % 4,
-      prices: {},
     })),
     ...changes,
   };

@@ -4,6 +4,7 @@ import { expect } from "chai";
 import { Registry } from "prom-client";
 
 import { type Dashboard, serveDashboard } from "../../scripts/keeper/dashboard/server";
+import { Metrics } from "../../scripts/keeper/metrics/Metrics";
 import type { HealthReason } from "../../scripts/keeper/health";
 import { useBrowser } from "../chromium";
 import { OWNER, sampleSnapshot } from "./dashboard-sample";
@@ -32,10 +33,12 @@ describe("keeper's page", function () {
   let dashboard: Dashboard;
   const url = (): string => `http://127.0.0.1:${dashboard.port}/`;
 
+  const metrics = new Metrics();
+
   beforeEach(async () => {
     Object.assign(state, { ready: true, reasons: [], alive: true });
     dashboard = await serveDashboard(0, {
-      registry: new Registry(),
+      registry: metrics.registry,
       health: () => state,
       alive: () => state.alive,
     });
@@ -59,6 +62,14 @@ describe("keeper's page", function () {
     expect(ready.status).to.equal(503);
     expect(JSON.parse(ready.body)).to.deep.include({ ready: false, reasons: [{ code: "stalled", text: "no block" }] });
     expect((await get(port, "/healthz")).status).to.equal(503);
+  });
+
+  it("serves the metrics", async () => {
+    metrics.setHealth({ ready: false, reasons: [{ code: "no-node", text: "none" }] });
+    metrics.setProfit([{ kind: "buy", earned: 12.5, gas: 2 }]);
+    const { body } = await get(dashboard.port, "/metrics");
+    expect(body).to.include("keeper_ready 0").and.to.include('keeper_reason{code="no-node"} 1');
+    expect(body).to.include('keeper_earned{kind="buy"} 12.5').and.to.include('keeper_gas_cost{kind="buy"} 2');
   });
 
   it("refuses a port that is in use by name", async () => {

@@ -482,11 +482,19 @@ describe("planOf with own capital", () => {
       const unhealthy = [position("a", 10n ** 8n, 82n * 10n ** 6n)];
       const view = market(unhealthy, { market: name, quote: quoteOwn(budget, PRICE_SCALE) });
       // a plan rests on the view alone
-      return { market: name, unhealthy: undefined, view, isDark: false };
+      return {
+        market: name,
+        priceE36: PRICE_SCALE,
+        lltvBps: 8_000n,
+        inventory: 0n,
+        unhealthy: undefined,
+        view,
+        isDark: false,
+      };
     });
     const redemptions = { ready: [], inTrouble: false, ...fees(0n) };
     const block = { number: 1, hash: "0x", parentHash: "0x", timestamp: NOW, baseFeePerGas: 0n };
-    const { plan } = planOf({ events: [], markets, redemptions, weiPriceE36: 1n }, block, policy);
+    const { plan } = planOf({ events: [], markets, redemptions, indexE27: 10n ** 27n, weiPriceE36: 1n }, block, policy);
     return plan.decisions.flatMap((decision) =>
       decision.kind === "buy" ? [{ proceeds: decision.sale.proceeds, most: mostCost(decision) }] : [],
     );

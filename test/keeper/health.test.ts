@@ -1,9 +1,9 @@
 import { expect } from "chai";
 
-import { type HealthFacts, isReady, reasonsOf } from "../../scripts/keeper/health";
+import { type HealthFacts, type SignerFacts, isReady, reasonsOf } from "../../scripts/keeper/health";
 
-const LIMITS = { stalledMs: 60_000, stuckSeconds: 120, leastBalanceWei: 10n ** 16n };
-const signer = { address: "0xA", balanceWei: 10n ** 18n, waitingSeconds: 0 };
+const LIMITS = { stalledMs: 60_000, leastBalanceWei: 10n ** 16n };
+const signer: SignerFacts = { address: "0xA", balanceWei: 10n ** 18n, trouble: undefined };
 const GOOD: HealthFacts = {
   sinceBlockMs: 1_000,
   head: "ok",
@@ -11,7 +11,6 @@ const GOOD: HealthFacts = {
   bookDiffers: false,
   storeFailure: undefined,
   redisLost: false,
-  spentBudgets: [],
 };
 
 function verdict(changes: Partial<HealthFacts>): { codes: string[]; ready: boolean } {
@@ -32,11 +31,11 @@ describe("health", () => {
     ["the head is stale", { head: "stale" }, ["stale-head"], false],
     ["the nodes are behind", { head: "behind" }, ["node-behind"], false],
     ["the book differs", { bookDiffers: true }, ["book-differs"], false],
-    ["a nonce is stuck", { signers: [{ ...signer, waitingSeconds: 121 }] }, ["stuck-nonce"], false],
+    ["a nonce is stuck", { signers: [{ ...signer, trouble: "stuck" }] }, ["stuck-nonce"], false],
     ["the signer has no ether", { signers: [{ ...signer, balanceWei: 1n }] }, ["low-balance"], false],
+    ["another program uses the key", { signers: [{ ...signer, trouble: "foreign" }] }, ["foreign-nonce"], true],
     ["the store fails", { storeFailure: "disk full" }, ["store-failed"], true],
     ["Redis is gone", { redisLost: true }, ["redis-lost"], true],
-    ["a budget is spent", { spentBudgets: ["open"] }, ["budget-spent"], true],
   ];
   for (const [name, changes, codes, ready] of cases) {
     it(`says so when ${name}`, () => {
@@ -45,7 +44,7 @@ describe("health", () => {
   }
 
   it("is ready while one of several signers can send", () => {
-    const poor = { address: "0xB", balanceWei: 0n, waitingSeconds: 500 };
+    const poor = { address: "0xB", balanceWei: 0n, trouble: "stuck" as const };
     expect(verdict({ signers: [signer, poor] })).to.deep.equal({ codes: ["stuck-nonce", "low-balance"], ready: true });
     expect(verdict({ signers: [{ ...poor, address: "0xC" }, poor] }).ready).to.equal(false);
   });

@@ -32,7 +32,10 @@ export function withSettings(command: Command): Command {
     .option("--work-at-loss", "do also what nobody pays for, within maxLossBps")
     .option("--max-fee-per-gas <wei>", "never pay more for a unit of gas (default: 10,000 gwei)")
     .option("--store <file>", "SQLite file that survives restarts (default: keeper.sqlite)")
-    .option("--metrics-port <port>", "port of /metrics and /health on 127.0.0.1, 0 for none (default: 9464)")
+    .option(
+      "--metrics-port <port>",
+      "port of the page, /metrics, /healthz and /readyz on 127.0.0.1, 0 for none (default: 9464)",
+    )
     .option("--poll-interval <ms>", "milliseconds between looks for a new block (default: 1000)")
     .option("--max-lag <seconds>", "don't act on blocks older than this, 0 for any age (default: 120)")
     .option("--dry-run", "do everything but send, and print what would be sent")

@@ -247,7 +247,7 @@ function show(state: Snapshot): void {
       number(one.nonce),
       number(one.pending),
       number(one.balance, "ETH"),
-      number(one.waitingSeconds, "s"),
+      number(one.waitingBlocks, "blocks"),
     ]),
   );
   fill(

@@ -61,7 +61,7 @@ export function renderDashboard(): string {
       ${table("positions", "Positions nearest to liquidation", "The book is empty.", ["Market", "Owner", "Collateral", "Debt", "LTV", "Distance"])}
       ${table("buffer", "Buffer", "Not read yet.", ["Holds", "Amount", "Worth"])}
       ${table("nodes", "Nodes", "No node was asked yet.", ["Node", "Role", "Head", "Age", "Latency", "Errors", "Score"])}
-      ${table("signers", "Signers", "None yet.", ["Address", "Next nonce", "Pending", "Ether", "Longest wait"])}
+      ${table("signers", "Signers", "None yet.", ["Address", "Next nonce", "Pending", "Ether", "Stuck for"])}
       ${table("fleet", "Fleet", "This keeper works on its own.", ["Member", "Host", "Role", "Signer", "Head", "Lag", "Jobs", "Seen"])}
     </main>
     <script>${new Markup(script)}</script>

@@ -113,7 +113,8 @@ export interface SignerRow {
   pending: number;
   /** Ether. */
   balance: number;
-  waitingSeconds: number;
+  /** Blocks since its next nonce was found to wait too long; 0 where it does not. */
+  waitingBlocks: number;
 }
 
 export interface MemberRow {
@@ -134,6 +135,4 @@ export interface Sample {
   /** Profit after gas since the start, loan asset. */
   profit: number;
   unhealthy: number;
-  /** Price by market, null where there is none. */
-  prices: Readonly<Record<string, number | null>>;
 }

@@ -17,6 +17,7 @@ export class Markets {
   private readonly stale = new Set<string>();
   private listIsStale = true;
   private payParameters: PayParameters | undefined;
+  private asset = "";
 
   /** @param openOutlet Opens where a market's collateral goes. */
   constructor(
@@ -33,6 +34,11 @@ export class Markets {
   /** Where a market's collateral goes. */
   outlet(collateral: string): Outlet | undefined {
     return this.readers.get(collateral)?.outlet;
+  }
+
+  /** Empty until the markets were read. */
+  get loanAsset(): string {
+    return this.asset;
   }
 
   get pay(): PayParameters {
@@ -69,6 +75,7 @@ export class Markets {
     const pay = reads.call(readAuctionHouse.payParameters(auctionHouse));
     await reads.send(this.rpc);
     this.payParameters = pay.value();
+    this.asset = asset.value();
     for (const collateral of collaterals.value()) {
       if (!this.readers.has(collateral)) await this.open(collateral, asset.value(), block);
     }

@@ -2,6 +2,7 @@ import { Counter, Gauge, Histogram, Registry } from "prom-client";
 
 import type { NodeStatus } from "../chain/NodePool";
 import type { Head } from "../chain/Tip";
+import type { HealthReason } from "../health";
 
 /** What the keeper counts; docs/keeper.md says what each means. One registry of its own, so that two keepers can be tested. */
 export class Metrics {
@@ -65,7 +66,7 @@ export class Metrics {
     "code",
   ]);
   readonly earned = this.gauge("keeper_earned", "Earned before gas since the start, whole loan asset", ["kind"]);
-  readonly gasCost = this.counter("keeper_gas_cost_total", "Paid for gas, whole loan asset", ["kind"]);
+  readonly gasCost = this.gauge("keeper_gas_cost", "Paid for gas since the start, whole loan asset", ["kind"]);
   /** Shows what is known of the nodes and of the head. */
   setNodes(nodes: readonly NodeStatus[], head: Head["status"]): void {
     for (const status of ["ok", "stale", "behind", "none"]) this.headStatus.set({ status }, status === head ? 1 : 0);
@@ -84,6 +85,21 @@ export class Metrics {
     this.fleetMembers.set(fleet?.size ?? 0);
     this.fleetWatcher.set(fleet?.role === "watcher" ? 1 : 0);
     this.fleetAlone.set(fleet?.role === "alone" ? 1 : 0);
+  }
+
+  /** Shows whether the keeper can act, and what is wrong. */
+  setHealth({ ready, reasons }: { ready: boolean; reasons: readonly HealthReason[] }): void {
+    this.ready.set(ready ? 1 : 0);
+    this.reason.reset();
+    for (const { code } of reasons) this.reason.set({ code }, 1);
+  }
+
+  /** Shows what was earned and paid for gas since the start, in whole loan asset. */
+  setProfit(profit: readonly { kind: string; earned: number; gas: number }[]): void {
+    for (const { kind, earned, gas } of profit) {
+      this.earned.set({ kind }, earned);
+      this.gasCost.set({ kind }, gas);
+    }
   }
 
   private gauge<T extends string>(name: string, help: string, labelNames: T[] = []): Gauge<T> {

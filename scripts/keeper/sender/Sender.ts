@@ -313,7 +313,7 @@ export class Sender {
     this.resent.delete(nonce);
     if (settled?.result === result) return;
     const gasPaid = receipt?.gasPaid ?? 0n;
-    outcomes.push({ job, nonce, result, gasPaid, gasUsed: receipt?.gasUsed ?? 0n });
+    outcomes.push({ job, nonce, result, gasPaid, gasUsed: receipt?.gasUsed ?? 0n, logs: receipt?.logs ?? [] });
     if (settled === undefined) this.learn(pending, receipt);
   }
 
@@ -339,7 +339,7 @@ export class Sender {
     else this.dropped.add(nonce);
     if (settled === undefined) return;
     changed.push({ ...pending, settled: undefined, sentAt: this.last?.number ?? pending.sentAt });
-    outcomes.push({ job, nonce, result: "unmined", gasPaid: 0n, gasUsed: 0n });
+    outcomes.push({ job, nonce, result: "unmined", gasPaid: 0n, gasUsed: 0n, logs: [] });
   }
 
   // --------------------------------------------------------------------------------------------------- drafts

@@ -1,3 +1,5 @@
+import type { ReceiptLog } from "../earned";
+
 /** Signs for one account. */
 export interface Signer {
   readonly address: string;
@@ -81,4 +83,6 @@ export interface Outcome {
   gasPaid: bigint;
   /** Units of gas. */
   gasUsed: bigint;
+  /** What its receipt logged. */
+  logs: readonly ReceiptLog[];
 }

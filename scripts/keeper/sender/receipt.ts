@@ -1,5 +1,7 @@
 import { z } from "zod";
 
+import type { ReceiptLog } from "../earned";
+
 /** What a receipt says of one of our transactions. */
 export interface Receipt {
   hash: string;
@@ -9,6 +11,7 @@ export interface Receipt {
   gasUsed: bigint;
   /** Wei paid for gas. */
   gasPaid: bigint;
+  logs: readonly ReceiptLog[];
 }
 
 const quantity = z.string().regex(/^0x[0-9a-f]+$/i);
@@ -18,6 +21,7 @@ const receiptSchema = z.object({
   status: quantity,
   gasUsed: quantity,
   effectiveGasPrice: quantity.default("0x0"),
+  logs: z.array(z.object({ address: z.string(), topics: z.array(z.string()), data: z.string() })).default([]),
 });
 
 /** Undefined where there is none, or what the node gave is no receipt of that transaction. */
@@ -31,5 +35,6 @@ export function parseReceipt(hash: string, result: unknown): Receipt | undefined
     isGood: BigInt(data.status) === 1n,
     gasUsed,
     gasPaid: gasUsed * BigInt(data.effectiveGasPrice),
+    logs: data.logs,
   };
 }

@@ -3,12 +3,8 @@ import type { EngineResult, ReplayParameters, ReplayResult, ReplaySeries } from 
 import { buildCharts, type Chart, type Line } from "./charts";
 import type { Point } from "./downsample";
 import { BASELINE, engineStyle, orderedEngines } from "./engines";
-<<<<<<< HEAD
-import { markup, type Markup } from "../../lib";
-=======
 import { contested, KEEPER_COLUMNS, keeperName } from "./keeperTable";
-import { markup, type Markup } from "./markup";
->>>>>>> main
+import { markup, type Markup } from "../../lib";
 import { bestEngines, formatNumber, MEASURES, shown, transactionsText, type Measure } from "./measures";
 import { commandBlock, keepersText, matchSentence, pageHead, renderPage, sentenceCase } from "./page";
 import { verdict } from "./verdict";
