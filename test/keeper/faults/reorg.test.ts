@@ -45,9 +45,9 @@ ofFaults("Keeper in reorganisations", true, () => {
   }
 
   onWorld("that go back while it is down starts from the chain as it is", async (world) => {
-    const back = await world.snapshot();
     const first = await world.keeper();
     await settled(world, first);
+    const back = await world.snapshot(); // its account has ether by now
     await world.setPrice(MILD);
     await world.run([first], 30, undefined, { seconds: 30 });
     const before = (await world.transactionsOf(first.account.address)).length;
