@@ -42,7 +42,12 @@ const config: HardhatUserConfig = {
     },
   },
   networks: {
-    hardhat: { hardfork: "cancun", allowUnlimitedContractSize: coverage },
+    hardhat: {
+      hardfork: "cancun",
+      allowUnlimitedContractSize: coverage,
+      // there a call is sent with gas without end, which at a high base fee costs more than 10,000 ETH
+      ...(coverage && { accounts: { accountsBalance: (10n ** 30n).toString() } }),
+    },
     localhost: { url: "http://127.0.0.1:8545" },
     ...(RPC_URL !== undefined && {
       live: { url: RPC_URL, accounts },
