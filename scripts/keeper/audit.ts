@@ -1,51 +1,30 @@
+import type { Audit, AuditResult, AuditState } from "./book/audit";
 import type { Follower } from "./book/Follower";
-import type { Position } from "./book/position";
 import type { Block } from "./chain/block";
-import { readVault } from "./chain/contracts";
-import { Reads } from "./chain/Reads";
 import type { Rpc } from "./chain/rpc";
 
-/** How many positions one audit reads; nodes take up to a thousand calls a batch. */
-const CHECKED_POSITIONS = 200;
-
-/** Holds the book against the vault: the debt of each market, and all positions in turn, some at a time. */
+/** Holds the book against the vault, some positions at a time, and has it read anew where that can't put it right. */
 export class Auditor {
-  private checkedTo = 0;
-
   constructor(
     private readonly rpc: Rpc,
     private readonly follower: Follower,
-    private readonly vault: string,
+    private readonly audits: Audit,
   ) {}
 
-  /**
-   * Compares each market's debt shares and the next positions with the chain.
-   * @param markets Their collaterals.
-   * @returns Markets in which they differ. The book is then read anew with the next block.
-   */
-  async audit(block: Block, markets: readonly string[]): Promise<string[]> {
-    const { book } = this.follower;
-    const reads = new Reads(block.number);
-    const sums = markets.map((market) => ({ market, read: reads.call(readVault.market(this.vault, market)) }));
-    const positions = this.next(book.positions()).map((position) => ({
-      ...position,
-      read: reads.call(readVault.position(this.vault, position.market, position.owner)),
-    }));
-    await reads.send(this.rpc);
-    const wrong = [
-      ...sums.filter(({ market, read }) => read.value().debtShares !== book.debtShares(market)),
-      ...positions.filter(({ collateral, debtShares, read }) => {
-        const actual = read.value();
-        return actual.collateral !== collateral || actual.debtShares !== debtShares;
-      }),
-    ].map(({ market }) => market);
-    if (wrong.length > 0) this.follower.restart();
-    return [...new Set(wrong)];
+  /** How far the book can be trusted. */
+  get state(): AuditState {
+    return this.audits.state;
   }
 
-  private next(positions: readonly Position[]): readonly Position[] {
-    const from = this.checkedTo < positions.length ? this.checkedTo : 0;
-    this.checkedTo = from + CHECKED_POSITIONS;
-    return positions.slice(from, this.checkedTo);
+  /**
+   * Compares each market's debt shares and the next positions with the chain. Where the sums differ the book is read anew
+   * with the next block.
+   * @param markets Their collaterals.
+   * @param most How many positions to compare.
+   */
+  async audit(block: Block, markets: readonly string[], most: number): Promise<AuditResult> {
+    const result = await this.audits.turn(this.rpc, block, markets, most);
+    if (result.broken.length > 0) this.follower.restart();
+    return result;
   }
 }

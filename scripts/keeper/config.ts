@@ -5,6 +5,7 @@ import { z } from "zod";
 
 import { SpillwayError } from "../lib";
 import { sendingSettings } from "./sender/settings";
+import { venueSchema } from "./venues/kinds";
 
 const address = z
   .string()
@@ -28,6 +29,8 @@ const settingsSchema = z
     vault: address,
     flashLiquidator: address,
     pools: z.record(address, address).default({}),
+    venues: z.record(address, z.array(venueSchema)).default({}),
+    capital: z.enum(["flash", "own"], "is neither flash nor own").default("flash"),
     fromBlock: whole.default(0),
     nativeMarket: address.optional(),
     weiPriceE36: amount.optional(),
@@ -43,6 +46,7 @@ const settingsSchema = z
     stuckBlocks: positive.default(3),
     ...sendingSettings,
     checkBlocks: positive.default(100),
+    auditPositions: whole.max(2_000, "must be at most 2000").default(500),
     logChunk: positive.default(10_000),
     store: z.string().min(1).default("keeper.sqlite"),
     metricsPort: whole.max(65_535, "must be at most 65535").default(9464),
@@ -78,6 +82,12 @@ const EXAMPLES: Readonly<Record<keyof Settings, unknown>> = {
   vault: "0x5FbDB2315678afecb367f032d93F642f64180aa3",
   flashLiquidator: "0xe7f1725E7734CE288F8367e1Bb143E90bb3F0512",
   pools: { "0xC02aaA39b223FE8D0A0e5C4F27eAD9083C756Cc2": "0x88e6A0c2dDD26FEEb64F039a2c41296FcB3f5640" },
+  venues: {
+    "0xC02aaA39b223FE8D0A0e5C4F27eAD9083C756Cc2": [
+      { kind: "uniswap-v2", pair: "0xB4e16d0168e52d35CaCD2c6185b44281Ec28C9Dc" },
+    ],
+  },
+  capital: "flash",
   fromBlock: 21_000_000,
   nativeMarket: "0xC02aaA39b223FE8D0A0e5C4F27eAD9083C756Cc2",
   weiPriceE36: "3000000000000000000000000000",
@@ -98,6 +108,7 @@ const EXAMPLES: Readonly<Record<keyof Settings, unknown>> = {
   lossPerKind: { open: "50000000000000000" },
   drainTimeout: 5000,
   checkBlocks: 100,
+  auditPositions: 500,
   logChunk: 10_000,
   store: "keeper.sqlite",
   metricsPort: 9464,

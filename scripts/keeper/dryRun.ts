@@ -2,8 +2,10 @@ import type { Logger } from "pino";
 
 import { revertReason } from "./chain/contracts";
 import { type Rpc, toHex } from "./chain/rpc";
-import { jobOf, type Targets } from "./jobs";
+import { jobOf, keyOf, type Targets } from "./jobs";
 import type { Plan } from "./plan";
+import type { Job } from "./sender/job";
+import type { Outlet } from "./venues/Outlet";
 
 /** Shows what a plan would send, each transaction simulated on the block's state, and sends nothing. */
 export class DryRun {
@@ -12,13 +14,19 @@ export class DryRun {
     private readonly rpc: Rpc,
     private readonly sender: string,
     private readonly targets: Targets,
+    private readonly outletOf: (market: string) => Outlet | undefined,
     private readonly log: Logger,
   ) {}
 
   /** One line for each transaction. @throws SpillwayError `RPC_UNREACHABLE`. */
   async show({ block, decisions, weiPriceE36 }: Plan): Promise<void> {
-    if (decisions.length === 0) return;
-    const jobs = decisions.map((decision) => jobOf(decision, this.targets, weiPriceE36));
+    const jobs: Job[] = [];
+    for (const decision of decisions) {
+      const route = "sale" in decision ? await this.outletOf(decision.market)?.route(decision.sale.parts) : [];
+      if (route !== undefined) jobs.push(jobOf(decision, this.targets, weiPriceE36, route));
+      else this.log.info({ block: block.number, job: keyOf(decision), fails: "no-venue" }, "would not send");
+    }
+    if (jobs.length === 0) return;
     const calls = jobs.map(({ to, data }) => ({
       method: "eth_call",
       params: [{ from: this.sender, to, data }, toHex(block.number)],

@@ -10,6 +10,7 @@ import type { Plan } from "./plan";
 import type { Job, Outcome } from "./sender/job";
 import type { SignerPool } from "./sender/SignerPool";
 import type { Decision } from "./strategy/view";
+import type { Outlet, SizedLeg } from "./venues/Outlet";
 
 /** A transaction that the node accepted. */
 export interface Action {
@@ -26,6 +27,8 @@ export interface ExecutorDeps {
   metrics: Metrics;
   log: Logger;
   targets: Targets;
+  /** Where a market's collateral goes. */
+  outletOf: (market: string) => Outlet | undefined;
   /** The most transactions in one block. */
   maxActions: number;
 }
@@ -34,6 +37,8 @@ export interface ExecutorDeps {
 const LONGEST_REST = 32;
 /** Refusals that are this keeper's own trouble: another may well be able to do the job. */
 const UNABLE = /^(no-funds|budget)$|insufficient (funds|balance)/i;
+/** Refusals that say nothing of the venues that were to be sold on. */
+const NO_VENUES_FAULT = /^(gas|own|no-funds|budget|pending|node-lags|stopping)$/;
 
 /** Carries plans out: claims what is to be done, sends it, and learns what became of it. */
 export class Executor {
@@ -55,6 +60,7 @@ export class Executor {
       const decision = claimed.get(job);
       if (decision === undefined) return []; // a transaction of an earlier block, sent again
       this.resting.delete(job.key);
+      this.judge(decision, true);
       this.deps.explainer.explainDecision(decision, "outrun");
       this.deps.metrics.sent.inc({ kind: job.kind });
       this.deps.log.info({ block: block.number, job: job.key, nonce, hash }, "sent");
@@ -95,11 +101,34 @@ export class Executor {
     const claimed = new Map<Job, Decision>();
     for (const decision of decisions) {
       if (claimed.size === maxActions) break;
-      const job = jobOf(decision, targets, weiPriceE36);
-      const rested = (this.resting.get(job.key)?.until ?? 0) <= block.number;
-      if (rested && (await coordination.claim(job.key))) claimed.set(job, decision);
+      const key = keyOf(decision);
+      const rested = (this.resting.get(key)?.until ?? 0) <= block.number;
+      if (!rested || !(await coordination.claim(key))) continue;
+      const route = await this.routeOf(decision);
+      if (route !== undefined) claimed.set(jobOf(decision, targets, weiPriceE36, route), decision);
+      else await this.passOver(decision, block);
     }
     return claimed;
+  }
+
+  /** Undefined where a venue doesn't stand by its quote any more. */
+  private async routeOf(decision: Decision): Promise<readonly SizedLeg[] | undefined> {
+    if (!("sale" in decision)) return [];
+    return this.deps.outletOf(decision.market)?.route(decision.sale.parts);
+  }
+
+  /** Without its venue it is decided anew at the next block. */
+  private async passOver(decision: Decision, block: Block): Promise<void> {
+    const { coordination, explainer, metrics, log } = this.deps;
+    const [job, reason] = [keyOf(decision), "no-venue"];
+    await coordination.release(job, { result: "refused", block: block.number });
+    explainer.explainDecision(decision, reason);
+    metrics.refused.inc({ kind: decision.kind, reason });
+    log.info({ block: block.number, job, reason }, "not sent");
+  }
+
+  private judge(decision: Decision, wasSent: boolean): void {
+    if ("sale" in decision) this.deps.outletOf(decision.market)?.judge(decision.sale.parts, wasSent);
   }
 
   private async send(claimed: ReadonlyMap<Job, Decision>, block: Block): ReturnType<SignerPool["send"]> {
@@ -120,7 +149,10 @@ export class Executor {
       await coordination.release(job.key, { result: UNABLE.test(reason) ? "unable" : "refused", block: block.number });
       this.rest(job, block);
     }
-    if (decision !== undefined) explainer.explainDecision(decision, reason);
+    if (decision !== undefined) {
+      explainer.explainDecision(decision, reason);
+      if (!NO_VENUES_FAULT.test(reason)) this.judge(decision, false);
+    }
     metrics.refused.inc({ kind: job.kind, reason: labelOf(reason) });
     log.info({ block: block.number, job: job.key, reason }, "not sent");
   }

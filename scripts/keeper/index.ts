@@ -1,4 +1,5 @@
 // The keeper's front door: what programs that drive a keeper, or compare with one, may import.
+export { Book } from "./book/Book";
 export { readBlock, type Block } from "./chain/block";
 export { HttpRpc } from "./chain/HttpRpc";
 export type { Rpc, RpcReply, RpcRequest } from "./chain/rpc";
@@ -8,7 +9,12 @@ export { Keeper, type KeeperConfig, type KeeperDeps } from "./keeper";
 export type { Plan } from "./plan";
 export { Metrics } from "./metrics/Metrics";
 export { firstFees } from "./sender/fees";
-export { Store } from "./store/Store";
+export type { Signer } from "./sender/Sender";
+export { SqliteStore } from "./store/SqliteStore";
+export type { Store } from "./store/Store";
 export { PAID_UNITS } from "./strategy/gas";
 export { laneAgeWad, longestAgeWad } from "./strategy/gradualAuction";
-export type { Venue } from "./venues/Venue";
+export type { MarketQuote, Part, Sale } from "./venues/joinQuotes";
+export { venueSchema } from "./venues/kinds";
+export type { Outlet, SizedLeg } from "./venues/Outlet";
+export { LEG_KIND, type Leg, type Venue, type VenueChoice, type VenueContext } from "./venues/Venue";

@@ -1,17 +1,18 @@
-import { PRICE_SCALE, SpillwayError } from "../lib";
+import { PRICE_SCALE } from "../lib";
 import { auctionHouseAbi, bufferAbi, flashLiquidatorAbi } from "./chain/contracts";
 import type { Job } from "./sender/Sender";
-import { type Decision, type Policy, gasUnits } from "./strategy/view";
+import { type Decision, type Policy, gasUnits, mostCost } from "./strategy/view";
+import type { SizedLeg } from "./venues/Outlet";
 
 /** What a decision's transaction calls. Addresses checksummed. */
 export interface Targets {
   auctionHouse: string;
   buffer: string;
   flashLiquidator: string;
-  /** The pool that each collateral is sold on. */
-  pools: ReadonlyMap<string, string>;
   /** Who gets profits and pay. */
   profitReceiver: string;
+  /** Whose money buys with own capital. */
+  payer: string;
   policy: Pick<Policy, "minProfit">;
 }
 
@@ -23,20 +24,25 @@ export function keyOf(decision: Decision): string {
   return `${decision.kind}:${decision.kind === "fulfil" ? decision.controller : decision.market}`;
 }
 
-/** The transaction that carries a decision out. @param weiPriceE36 Loan asset for a wei. */
-export function jobOf(decision: Decision, targets: Targets, weiPriceE36: bigint): Job {
+/**
+ * The transaction that carries a decision out.
+ * @param weiPriceE36 Loan asset for a wei.
+ * @param route Where what is bought is sold; empty where nothing is.
+ */
+export function jobOf(decision: Decision, targets: Targets, weiPriceE36: bigint, route: readonly SizedLeg[]): Job {
   const worth = (decision.worth * PRICE_SCALE) / weiPriceE36;
   const { kind } = decision;
-  const sells = kind === "buy" || kind === "buyInventory";
+  const sale = "sale" in decision ? decision.sale : undefined;
   return {
     ...{ key: keyOf(decision), kind, gas: gasUnits(decision), worth },
-    ...(sells && { gain: { word: PROFIT_WORD, keep: targets.policy.minProfit, weiPriceE36 } }),
+    ...(sale?.capital === "flash" && { gain: { word: PROFIT_WORD, keep: targets.policy.minProfit, weiPriceE36 } }),
+    ...(sale?.capital === "own" && { from: targets.payer }),
     ...(kind === "sync" && { paid: 0n }),
-    ...callOf(decision, targets),
+    ...callOf(decision, targets, route),
   };
 }
 
-function callOf(decision: Decision, targets: Targets): { to: string; data: string } {
+function callOf(decision: Decision, targets: Targets, route: readonly SizedLeg[]): { to: string; data: string } {
   const { auctionHouse, buffer, profitReceiver } = targets;
   const house = (name: string, ...args: unknown[]): { to: string; data: string } => ({
     to: auctionHouse,
@@ -56,19 +62,21 @@ function callOf(decision: Decision, targets: Targets): { to: string; data: strin
     case "fulfil":
       return { to: buffer, data: bufferAbi.encodeFunctionData("fulfil", [decision.controller, profitReceiver]) };
     case "buy":
-      return sale("liquidate", decision, decision.orders);
-    case "buyInventory":
-      return sale("liquidateInventory", decision, decision.amount);
+      if (decision.sale.capital === "flash") return flash("liquidate", decision, decision.orders);
+      return house("buyMany", decision.market, decision.orders, mostCost(decision), profitReceiver, "0x");
+    case "buyInventory": {
+      if (decision.sale.capital === "flash") return flash("liquidateInventory", decision, decision.amount);
+      const args = [decision.market, decision.amount, mostCost(decision), profitReceiver, "0x"];
+      return { to: buffer, data: bufferAbi.encodeFunctionData("buyInventory", args) };
+    }
   }
 
-  function sale(
+  function flash(
     name: string,
     { market, minProfit }: { market: string; minProfit: bigint },
     what: unknown,
   ): { to: string; data: string } {
-    const pool = targets.pools.get(market);
-    if (pool === undefined) throw new SpillwayError("INTERNAL", `No pool is known for ${market}.`);
-    const args = [pool, market, what, minProfit, profitReceiver];
+    const args = [route, market, what, minProfit, profitReceiver];
     return { to: targets.flashLiquidator, data: flashLiquidatorAbi.encodeFunctionData(name, args) };
   }
 }

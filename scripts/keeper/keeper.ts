@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 
 import { Auditor } from "./audit";
+import { Audit, type AuditState } from "./book/audit";
 import { Follower } from "./book/Follower";
 import type { Block } from "./chain/block";
 import type { Rpc } from "./chain/rpc";
@@ -18,12 +19,19 @@ import type { Outcome, SenderConfig, Signer, SignerStatus } from "./sender/Sende
 import { SignerPool } from "./sender/SignerPool";
 import type { Store } from "./store/Store";
 import type { Policy } from "./strategy/view";
+import { outletOpener } from "./venues/open";
+import type { Outlet } from "./venues/Outlet";
+import type { VenueChoice } from "./venues/Venue";
 
 /** Keeper configuration. Addresses checksummed. */
 export interface KeeperConfig {
   addresses: ProtocolAddresses & { flashLiquidator: string };
-  /** The Uniswap v3 pool that each collateral is sold on. One without a pool is not bought. */
+  /** Shorthand for one Uniswap v3 pool that a collateral is sold on. */
   pools: ReadonlyMap<string, string>;
+  /** Venues that each collateral is sold on, beside its pool. One without any is not bought. */
+  venues?: ReadonlyMap<string, readonly VenueChoice[]>;
+  /** Whether collateral is sold in the transaction that buys it (`flash`), or bought with the first signer's money and kept. */
+  capital?: "flash" | "own";
   /** The block in which the vault was deployed, or one before it. */
   fromBlock: number;
   /** The most blocks to ask logs for at once. */
@@ -36,11 +44,16 @@ export interface KeeperConfig {
   profitReceiver: string;
   /** The most transactions in one block. */
   maxActions: number;
-  /** Blocks between two audits of the book; a checkpoint is written after each. */
+  /** Blocks between two checkpoints; the book is audited before each. */
   checkBlocks: number;
+  /** Positions that are audited at each block in between; 0 for none. */
+  auditPositions: number;
   /** Decide, but send nothing. */
   dryRun: boolean;
 }
+
+/** How many positions are audited before a checkpoint, at least. */
+const CHECKED_POSITIONS = 200;
 
 /** What a keeper works with. */
 export interface KeeperDeps {
@@ -76,9 +89,9 @@ export class Keeper {
 
   constructor(private readonly deps: KeeperDeps) {
     const { rpc, config, signer, moreSigners = [], store, metrics, coordination, log } = deps;
-    const { addresses, pools, policy, maxActions } = config;
+    const { addresses, policy, maxActions } = config;
     this.follower = new Follower(rpc, { ...config, ...addresses });
-    this.markets = new Markets(rpc, addresses, pools);
+    this.markets = new Markets(rpc, addresses, outletOpener(rpc, signer.address, config));
     this.observer = new Observer(rpc, this.follower, this.markets, {
       addresses,
       weiPrice: config.weiPrice,
@@ -88,10 +101,11 @@ export class Keeper {
     this.sender = new SignerPool(rpc, [signer, ...moreSigners], config.sender, store);
     this.explainer = new Explainer(store, metrics);
     const { sender, explainer } = this;
-    const targets = { ...config, ...addresses };
-    this.executor = new Executor({ sender, coordination, explainer, metrics, log, targets, maxActions });
-    this.dryRun = new DryRun(rpc, signer.address, targets, log);
-    this.auditor = new Auditor(rpc, this.follower, addresses.vault);
+    const targets = { ...config, ...addresses, payer: signer.address };
+    const outletOf = (market: string): Outlet | undefined => this.markets.outlet(market);
+    this.executor = new Executor({ sender, coordination, explainer, metrics, log, targets, outletOf, maxActions });
+    this.dryRun = new DryRun(rpc, signer.address, targets, outletOf, log);
+    this.auditor = new Auditor(rpc, this.follower, new Audit(this.follower.book, addresses.vault));
   }
 
   /**
@@ -105,7 +119,7 @@ export class Keeper {
     const stopTimer = this.deps.metrics.blockSeconds.startTimer();
     const plan = await this.look(block);
     const actions = await this.carryOut(plan, observeOnly);
-    if (block.number % this.deps.config.checkBlocks === 0) await this.audit(block);
+    await this.audit(block);
     this.block = block;
     this.measure(block);
     stopTimer();
@@ -132,10 +146,14 @@ export class Keeper {
     return this.sender.pendingCount;
   }
 
-  /** Writes a checkpoint to go on from after a restart. */
-  save(): void {
-    const checkpoint = this.follower.checkpoint();
-    if (checkpoint !== undefined) this.deps.store.saveCheckpoint(checkpoint);
+  /** Writes a checkpoint to go on from after a restart, and waits until it is there. */
+  async save(): Promise<void> {
+    await this.follower.saveNow(this.deps.store);
+  }
+
+  /** How far the book can be trusted. */
+  get audited(): AuditState {
+    return this.auditor.state;
   }
 
   /** How the accounts stand that it sends from. */
@@ -185,9 +203,7 @@ export class Keeper {
     await this.markets.refresh(block);
     await this.sender.open(block);
     await this.executor.takeUp(this.sender.pendingJobs);
-    const checkpoint = store.loadCheckpoint();
-    const restored = checkpoint !== undefined && (await this.follower.restore(checkpoint, block));
-    const from = restored ? checkpoint.block : config.fromBlock;
+    const from = (await this.follower.restore(store, block)) ?? config.fromBlock;
     log.info({ markets: this.markets.all.length, from }, "reading the book");
     this.isOpen = true;
   }
@@ -203,7 +219,7 @@ export class Keeper {
     this.explainer.look(observed, block);
     for (const { market, unhealthy, view } of observed.markets) {
       if (view !== undefined) metrics.lanesOpen.set({ market }, view.lane.isOpen ? 1 : 0);
-      if (unhealthy !== undefined) metrics.unhealthy.set({ market }, unhealthy.length);
+      if (unhealthy !== undefined) metrics.unhealthy.set({ market }, unhealthy.count);
     }
   }
 
@@ -228,21 +244,28 @@ export class Keeper {
   }
 
   private async audit(block: Block): Promise<void> {
-    const { metrics, log } = this.deps;
+    const { metrics, log, config, store } = this.deps;
+    const checkpointIsDue = block.number % config.checkBlocks === 0;
+    const most = checkpointIsDue ? Math.max(CHECKED_POSITIONS, config.auditPositions) : config.auditPositions;
+    if (most === 0) return;
     const collaterals = this.markets.all.map(({ collateral }) => collateral);
-    const wrong = await this.auditor.audit(block, collaterals);
-    if (wrong.length === 0) {
-      this.save();
-      return;
+    const { corrected, broken } = await this.auditor.audit(block, collaterals, most);
+    if (corrected.length > 0 || broken.length > 0) {
+      metrics.corrections.inc();
+      const positions = corrected.map(({ market, owner }) => ({ market, owner }));
+      log.error({ block: block.number, positions, markets: broken }, "the book was wrong");
     }
-    metrics.corrections.inc();
-    log.error({ block: block.number, markets: wrong }, "the book was wrong");
+    if (checkpointIsDue && broken.length === 0) this.follower.save(store);
   }
 
   private measure(block: Block): void {
     const { metrics } = this.deps;
     metrics.head.set(block.number);
     metrics.positions.set(this.follower.book.size);
+    const { auditedAt, differs } = this.audited;
+    metrics.auditedAt.set(auditedAt ?? 0);
+    metrics.differs.set(Number(differs));
+    metrics.storeFails.set(Number(this.deps.store.trouble !== undefined));
     metrics.pending.set(this.sender.pendingCount);
     metrics.nonce.set(this.sender.nonce);
     metrics.signerTrouble.reset();

@@ -1,12 +1,13 @@
 import { ZeroAddress } from "ethers";
 
+import { type Hits, boundAt } from "./book/Book";
 import type { KeeperEvent } from "./book/events";
 import type { Follower } from "./book/Follower";
 import type { Block } from "./chain/block";
 import { readBuffer, readOracle, readVault } from "./chain/contracts";
 import { Reads } from "./chain/Reads";
 import type { Rpc } from "./chain/rpc";
-import { INDEX_SCALE, bpsToWad, min } from "../lib";
+import { BPS, INDEX_SCALE, WAD, bpsToWad, min } from "../lib";
 import type { Glance, MarketReader } from "./markets/MarketReader";
 import type { Markets } from "./markets/Markets";
 import { nextBaseFee } from "./sender/fees";
@@ -27,8 +28,8 @@ export interface ObserverConfig {
 /** One market as of one block. */
 export interface MarketSighting {
   market: string;
-  /** Undefined where the oracle gives no price: then nothing is known of it. */
-  unhealthy: readonly PositionView[] | undefined;
+  /** All positions above lltv; undefined where the oracle gives no price: then nothing is known of them. */
+  unhealthy: Hits | undefined;
   /** Undefined where there is nothing to decide, or the lane can't be read. */
   view: MarketView | undefined;
   /** Whether there is something to decide, but lane or guard give no answer. */
@@ -44,6 +45,8 @@ export interface Observed {
   weiPriceE36: bigint | undefined;
 }
 
+/** The most unhealthy positions of a market that are looked at in one block: far more than it can act on. */
+const MOST_UNHEALTHY = 300;
 /** The most requests that are looked at in one block. */
 const REQUESTS = 4;
 
@@ -111,23 +114,22 @@ export class Observer {
     if (glance === undefined) return () => ({ market, unhealthy: undefined, view: undefined, isDark: true });
     const { book } = this.follower;
     const { priceE36 } = glance;
-    const unhealthy = book
-      .unhealthy(market, indexE27, priceE36, reader.lltvBps)
-      .map((position) => viewPosition(position, indexE27, priceE36));
+    const unhealthy = book.unhealthy(market, indexE27, priceE36, reader.lltvBps);
+    const riskiest = riskiestOf(unhealthy, indexE27, priceE36);
     const sells = glance.inventory.amount > 0n;
-    if (unhealthy.length === 0 && !sells && !this.config.watchIdle) {
+    if (unhealthy.count === 0 && !sells && !this.config.watchIdle) {
       return () => ({ market, unhealthy, view: undefined, isDark: false });
     }
 
-    const absorbs = unhealthy.some(({ ltvWad }) => ltvWad >= bpsToWad(reader.absorbLtvBps));
+    const absorbs = riskiest.some(({ ltvWad }) => ltvWad >= bpsToWad(reader.absorbLtvBps));
     const readState = reader.read(reads, { absorbs, sells });
-    const readQuote = unhealthy.length > 0 || sells ? reader.venue?.read(reads) : undefined;
+    const readQuote = unhealthy.count > 0 || sells ? reader.outlet?.read(reads, priceE36) : undefined;
     return (around) => {
       const state = readState();
       const quote = readQuote?.();
       if (state === undefined) return { market, unhealthy, view: undefined, isDark: true };
       const debt = (book.debtShares(market) * indexE27) / INDEX_SCALE;
-      const view = reader.view(glance, state, { ...around, unhealthy, debt, quote });
+      const view = reader.view(glance, state, { ...around, unhealthy: riskiest, debt, quote });
       return { market, unhealthy, view, isDark: false };
     };
   }
@@ -171,4 +173,16 @@ export class Observer {
     if (found !== undefined) this.weiPriceE36 = found.priceE36;
     return this.weiPriceE36;
   }
+}
+
+/** What decisions rest on: the riskiest positions and, where all of those are insolvent, the riskiest that are not. */
+function riskiestOf(unhealthy: Hits, indexE27: bigint, priceE36: bigint): PositionView[] {
+  const first = unhealthy.first(MOST_UNHEALTHY).map((position) => viewPosition(position, indexE27, priceE36));
+  const last = first.at(-1);
+  if (unhealthy.count <= MOST_UNHEALTHY || last === undefined || last.ltvWad < WAD) return first;
+  const solvent = unhealthy
+    .firstUpTo(boundAt(indexE27, priceE36, BPS), MOST_UNHEALTHY)
+    .map((position) => viewPosition(position, indexE27, priceE36));
+  const known = new Set(first.map(({ position }) => position.owner));
+  return [...first, ...solvent.filter(({ position }) => !known.has(position.owner))];
 }

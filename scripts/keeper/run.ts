@@ -18,7 +18,7 @@ import { serveMetrics } from "./metrics/server";
 import type { Signer } from "./sender/job";
 import { openRelays } from "./sender/settings";
 import { connect } from "./startup";
-import { Store } from "./store/Store";
+import { SqliteStore } from "./store/SqliteStore";
 
 /** Without a block dealt with for this long, `/health` answers 503 … */
 const UNHEALTHY_AFTER_MS = 120_000;
@@ -44,7 +44,7 @@ export async function run(
   const metrics = new Metrics();
   const rpc = openNodes(settings, metrics, log);
   let fleet: Fleet | undefined;
-  let store: Store | undefined;
+  let store: SqliteStore | undefined;
   let server: Server | undefined;
   try {
     const connected = await connect(settings, rpc, signer);
@@ -67,7 +67,8 @@ export async function run(
         wake: () => bell.ring(),
       });
     }
-    store = new Store(settings.store, `${settings.chainId}:${settings.vault}:${signer.address}`);
+    const scope = `${settings.chainId}:${settings.vault}:${signer.address}`;
+    store = new SqliteStore(settings.store, scope, ({ code, message }) => log.error({ code }, message));
     const coordination = fleet ?? new InProcessCoordination();
     const keeper = new Keeper({ rpc, signer, moreSigners, config, store, metrics, coordination, log });
 
@@ -104,7 +105,7 @@ export async function run(
       }
     }
     await keeper.drain(Date.now() + settings.drainTimeout);
-    keeper.save();
+    await keeper.save();
   } finally {
     server?.close();
     await fleet?.close();

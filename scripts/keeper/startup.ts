@@ -16,10 +16,14 @@ import { lossLimitsOf } from "./sender/settings";
 export async function connect(settings: Settings, rpc: Rpc, signer: Pick<Signer, "address">): Promise<KeeperConfig> {
   const { vault, flashLiquidator } = settings;
   const pools = Object.entries(settings.pools);
+  const venues = Object.entries(settings.venues);
   const contracts: [string, string][] = [
     ["vault", vault],
     ["flashLiquidator", flashLiquidator],
     ...pools.map(([collateral, pool]): [string, string] => [`pools.${collateral}`, pool]),
+    ...venues.flatMap(([collateral, choices]) =>
+      choices.flatMap((choice, i) => choice.contracts.map((at): [string, string] => [`venues.${collateral}.${i}`, at])),
+    ),
   ];
   const [chainId, height, ...codes] = await rpc.batch([
     { method: "eth_chainId", params: [] },
@@ -56,7 +60,12 @@ export async function connect(settings: Settings, rpc: Rpc, signer: Pick<Signer,
     );
   }
   const native = settings.nativeMarket;
-  for (const [name, collateral] of [["nativeMarket", native] as const, ...pools.map(([c]) => ["pools", c] as const)]) {
+  const named = [
+    ["nativeMarket", native] as const,
+    ...pools.map(([collateral]) => ["pools", collateral] as const),
+    ...venues.map(([collateral]) => ["venues", collateral] as const),
+  ];
+  for (const [name, collateral] of named) {
     if (collateral === undefined || collaterals.includes(collateral)) continue;
     throw new SpillwayError("BAD_CONFIG", `${name}: ${collateral} is not a market of the vault.`);
   }
@@ -64,6 +73,8 @@ export async function connect(settings: Settings, rpc: Rpc, signer: Pick<Signer,
   return {
     addresses: { vault, auctionHouse: house, buffer: buffer.value(), flashLiquidator },
     pools: new Map(pools),
+    venues: new Map(venues),
+    capital: settings.capital,
     fromBlock: settings.fromBlock,
     logChunk: settings.logChunk,
     weiPrice: native === undefined ? { fixedE36: settings.weiPriceE36 ?? 0n } : { market: native },
@@ -84,6 +95,7 @@ export async function connect(settings: Settings, rpc: Rpc, signer: Pick<Signer,
     profitReceiver: settings.profitReceiver ?? signer.address,
     maxActions: settings.maxActions,
     checkBlocks: settings.checkBlocks,
+    auditPositions: settings.auditPositions,
     dryRun: settings.dryRun,
   };
 }

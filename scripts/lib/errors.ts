@@ -16,7 +16,9 @@ export type ErrorCode =
   | "FLEET_MISMATCH"
   | "WRONG_CHAIN"
   | "MISSING_CONTRACT"
+  | "VENUE_ERROR"
   | "PORT_IN_USE"
+  | "STORE_IN_USE"
   | "OUT_NOT_EMPTY"
   | "INTERNAL";
 

@@ -4,5 +4,6 @@ export * from "./errors";
 export * from "./fixedPoint";
 export * from "./foundry";
 export * from "./rpc";
+export * from "./uniswapV2Math";
 export * from "./uniswapV3Math";
-export type * from "./venueQuote";
+export * from "./venueQuote";

@@ -73,6 +73,22 @@ export function quoteRanges(pool: PoolState): VenueQuote {
       const priceE36 = pool.zeroForOne ? (square * PRICE_SCALE) / (Q96 * Q96) : (Q96 * Q96 * PRICE_SCALE) / square;
       return (priceE36 * (FEE_SCALE - pool.fee)) / FEE_SCALE;
     },
+    near: (priceE36) => {
+      const feeLess = FEE_SCALE - pool.fee;
+      const scaled = PRICE_SCALE * feeLess;
+      if (priceE36 === 0n) return most;
+      const target = pool.zeroForOne
+        ? sqrt((priceE36 * FEE_SCALE * Q96 * Q96) / scaled)
+        : sqrt((scaled * Q96 * Q96) / (priceE36 * FEE_SCALE));
+      const isPast = (price: bigint): boolean => (pool.zeroForOne ? price <= target : price >= target);
+      const step = steps.findLast(({ sqrtPriceX96 }) => !isPast(sqrtPriceX96));
+      if (step === undefined) return 0n;
+      const { liquidity, sqrtPriceX96: start } = step;
+      const net = pool.zeroForOne
+        ? (liquidity * Q96 * (start - target)) / (start * target)
+        : (liquidity * (target - start)) / Q96;
+      return withFee(step.startIn + min(net, step.amountIn), pool.fee);
+    },
   };
 }
 

@@ -3,6 +3,7 @@ import { expect } from "chai";
 
 import { HOUR, INVENTORY, LANE, WAD, priceE36, time, usdc, weth } from "../contracts/fixture";
 import { deployOpenLane } from "../contracts/periphery/fixture";
+import { onPool } from "../contracts/route";
 import { Ledger } from "./ledger";
 import { ALL, DEVIATION_BPS, URGENT, bps, buffering, burst, later, leave, opened, selling } from "./setup";
 
@@ -29,17 +30,16 @@ describe("attacks: sandwiching buy", () => {
     await mine();
     const orders = [{ owner: borrowers[0]!.address, maxCollateral: weth(1) }];
     const liquidate = liquidator.connect(keeper);
-    const least = await liquidate.liquidate.staticCall(venue.pool, token, orders, 0, keeper);
+    const least = await liquidate.liquidate.staticCall([onPool(venue.pool)], token, orders, 0, keeper);
     const minProfit = (least.profit * 95n) / 100n;
     expect(minProfit).to.be.gt(0n);
     const ledger = new Ledger({ vault, house, buffer, loan, collateral: token }, priceE36(2350n));
     await ledger.expectNoProfit([trader], [keeper, market.lender], async () => {
       const before = await loan.balanceOf(trader);
       await venue.sell(token, weth(300));
-      await expect(liquidate.liquidate(venue.pool, token, orders, minProfit, keeper)).to.be.revertedWithCustomError(
-        liquidator,
-        "Unprofitable",
-      );
+      await expect(
+        liquidate.liquidate([onPool(venue.pool)], token, orders, minProfit, keeper),
+      ).to.be.revertedWithCustomError(liquidator, "Unprofitable");
       await venue.sell(loan, (await loan.balanceOf(trader)) - before);
     });
   });

@@ -1,5 +1,7 @@
 import { type HardhatEthersSigner } from "@nomicfoundation/hardhat-ethers/signers";
 import { time } from "@nomicfoundation/hardhat-network-helpers";
+import { abi as pairFactoryAbi, bytecode as pairFactoryCode } from "@uniswap/v2-core/build/UniswapV2Factory.json";
+import { abi as pairAbi } from "@uniswap/v2-core/build/UniswapV2Pair.json";
 import {
   abi as factoryAbi,
   bytecode as factoryCode,
@@ -138,6 +140,24 @@ export async function deployVenue(
       ]);
     },
   };
+}
+
+/** Makes a pair of the real Uniswap v2 and puts both amounts in. */
+export async function deployPair(
+  trader: HardhatEthersSigner,
+  tokenA: MockERC20,
+  tokenB: MockERC20,
+  amountA: bigint,
+  amountB: bigint,
+): Promise<Contract> {
+  const factory = await deploy(trader, pairFactoryAbi, pairFactoryCode, [trader.address]);
+  await send(factory, "createPair", [await tokenA.getAddress(), await tokenB.getAddress()]);
+  const at = (await factory.getFunction("getPair").staticCall(tokenA, tokenB)) as string;
+  const pair = new Contract(at, pairAbi, trader);
+  await tokenA.mint(at, amountA);
+  await tokenB.mint(at, amountB);
+  await send(pair, "mint", [trader.address]);
+  return pair;
 }
 
 /** What to offer the position manager so that it adds `liquidity`, and a little more. */

@@ -3,6 +3,7 @@ import { expect } from "chai";
 import { MaxUint256 } from "ethers";
 import { ethers } from "hardhat";
 
+import { onPool } from "../contracts/route";
 import { DAY, HOUR, MINUTE, usdc, weth, type World, world } from "./fixture";
 
 /** Ways in which a feed fails, and how what needs it is refused. */
@@ -42,7 +43,8 @@ describe("end to end: O1, with a bad oracle nobody takes on risk and everybody c
         open: async () => house.connect(keeper).open(collateral, buyer, keeper),
         buy: async () => house.connect(lender).buy(collateral, borrower, weth(1), MaxUint256, lender, "0x"),
         buyMany: async () => house.connect(lender).buyMany(collateral, orders, MaxUint256, lender, "0x"),
-        liquidate: async () => liquidator.connect(keeper).liquidate(all.pools.ETH, collateral, orders, 0, keeper),
+        liquidate: async () =>
+          liquidator.connect(keeper).liquidate([onPool(all.pools.ETH)], collateral, orders, 0, keeper),
         absorb: async () => house.connect(keeper).absorb(collateral, borrower, keeper),
         absorbMany: async () => house.connect(keeper).absorbMany(collateral, [borrower, buyer], keeper),
         sync: async () => house.connect(keeper).sync(collateral),

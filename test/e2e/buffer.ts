@@ -2,6 +2,7 @@ import { expect } from "chai";
 import { type ContractTransactionResponse, MaxUint256 } from "ethers";
 
 import { type Vault } from "../../typechain-types";
+import { onPool } from "../contracts/route";
 import { DAY, HOUR, MINUTE, usdc, weth, world } from "./fixture";
 
 /** `ILiquidityBuffer.SaleRefusal`. */
@@ -53,7 +54,8 @@ describe("end to end: the buffer", () => {
     expect(await all.ltv(collateral, borrower)).to.be.closeTo(0.7885, 0.0001);
 
     // not while the price is under its average
-    const sell = async () => liquidator.connect(keeper).liquidateInventory(pool, collateral, MaxUint256, 1, keeper);
+    const sell = async () =>
+      liquidator.connect(keeper).liquidateInventory([onPool(pool)], collateral, MaxUint256, 1, keeper);
     await all.pass(10 * MINUTE);
     await house.sync(collateral);
     await expect(sell())

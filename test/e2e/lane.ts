@@ -3,6 +3,7 @@ import { expect } from "chai";
 import { MaxUint256 } from "ethers";
 import { ethers } from "hardhat";
 
+import { onPool } from "../contracts/route";
 import { HOUR, MINUTE, priceE36, usdc, wbtc, weth, world } from "./fixture";
 
 /** `IAuctionHouse.Refusal`. */
@@ -52,7 +53,7 @@ describe("end to end: the lane", () => {
     // after a sudden fall the lane opens 4 % over the price: nobody can sell that on at a profit
     const orders = [{ owner: borrower.address, maxCollateral: MaxUint256 }];
     const liquidate = async (minProfit: bigint) =>
-      liquidator.connect(keeper).liquidate(pool, collateral, orders, minProfit, keeper);
+      liquidator.connect(keeper).liquidate([onPool(pool)], collateral, orders, minProfit, keeper);
     await all.pass(30);
     await expect(liquidate(0n)).to.be.revertedWithCustomError(liquidator, "Unprofitable");
     expect((await house.quote(collateral, borrower, MaxUint256)).multipleWad).to.be.greaterThan(1035n * 10n ** 15n);
@@ -193,7 +194,7 @@ describe("end to end: the lane", () => {
       .and.to.be.lessThan(wbtc(0.02));
     await all.pass(12 * MINUTE);
     const orders = [{ owner: borrower.address, maxCollateral: MaxUint256 }];
-    await liquidator.connect(keeper).liquidate(all.pools.BTC, collateral, orders, 1, keeper);
+    await liquidator.connect(keeper).liquidate([onPool(all.pools.BTC)], collateral, orders, 1, keeper);
     expect(await loan.balanceOf(keeper)).to.be.greaterThan(0);
     expect(await all.ltv(collateral, borrower)).to.be.closeTo(0.7885, 0.0001);
     expect(await vault.position(collateral, borrower).then((p) => p.collateral)).to.be.lessThan(wbtc(2));

@@ -11,9 +11,10 @@ import { Reads } from "../../scripts/keeper/chain/Reads";
 import { INDEX_SCALE, PRICE_SCALE } from "../../scripts/lib";
 import { decideAbsorb } from "../../scripts/keeper/strategy/absorb";
 import { decideInventory, termsOf } from "../../scripts/keeper/strategy/buy";
-import { PAID_UNITS, payOfPosition, payOfRedemption } from "../../scripts/keeper/strategy/gas";
+import { GAS_UNITS, PAID_UNITS, payOfPosition, payOfRedemption } from "../../scripts/keeper/strategy/gas";
 import { cost, emitted, head, sizeToTarget } from "../../scripts/keeper/strategy/gradualAuction";
 import { type MarketView, type Policy, viewPosition } from "../../scripts/keeper/strategy/view";
+import { joinQuotes } from "../../scripts/keeper/venues/joinQuotes";
 import { INVENTORY } from "../contracts/fixture";
 import { USDC, deployInventory, deployMarket, deployOpenLane, priceE36 } from "../contracts/periphery/fixture";
 import { HardhatRpc } from "./world";
@@ -190,7 +191,7 @@ describe("the keeper's model", () => {
         proceeds: (amount: bigint) => amount * 10n ** 6n,
         marginalE36: () => 10n ** 60n,
       };
-      const view = { ...(await look(m)), quote: venue };
+      const view = { ...(await look(m)), quote: joinQuotes([{ venue: "all", gas: GAS_UNITS.leg, quote: venue }]) };
       const decision = decideInventory(view, policy); // the venue takes everything
       if (decision?.kind !== "buyInventory") throw new Error("nothing is bought");
       const blockTag = await time.latestBlock();

@@ -20,6 +20,8 @@ const good = {
   nativeMarket: SOME,
 };
 
+const quotes = { kind: "quote-service", url: "http://127.0.0.1:1", targets: [SOME], most: "1" };
+
 function errorOf(run: () => unknown): SpillwayError {
   try {
     run();
@@ -47,6 +49,12 @@ describe("settings", () => {
     ["metricsPort", { metricsPort: 70_000 }, "metricsPort: must be at most 65535"],
     ["pollInterval", { pollInterval: 0 }, "pollInterval: must be above 0"],
     ["pools", { pools: { [SOME]: "pool" } }, `pools.${SOME}: is not an address`],
+    ["venues", { venues: { [SOME]: [{ kind: "uniswap-v9" }] } }, "kind: is none of uniswap-v3, uniswap-v3-path"],
+    ["venues", { venues: { [SOME]: [{ kind: "uniswap-v3", pool: "x" }] } }, `venues.${SOME}.0.pool: is not an address`],
+    ["venues", { venues: { [SOME]: [{ ...quotes, targets: [] }] } }, "must name at least one contract"],
+    ["venues", { venues: { [SOME]: [{ ...quotes, url: "ftp://x" }] } }, "is not a URL of http or https"],
+    ["venues", { venues: { [SOME]: [{ ...quotes, most: "0" }] } }, `venues.${SOME}.0.most: must be above 0`],
+    ["capital", { capital: "borrowed" }, "capital: is neither flash nor own"],
     ["nativeMarket", { nativeMarket: undefined }, "nativeMarket: give either"],
     ["nativeMarket", { weiPriceE36: "1" }, "nativeMarket: give either"],
     ["typo", { minProfitt: "1" }, "minProfitt: no such setting"],

@@ -1,6 +1,9 @@
 import { expect } from "chai";
 
-import { PRICE_SCALE, Q96, quoteRanges, WAD } from "../../scripts/lib";
+import { PRICE_SCALE, Q96, quoteRanges, type PoolState, WAD } from "../../scripts/lib";
+import { planOf } from "../../scripts/keeper/plan";
+import { joinQuotes } from "../../scripts/keeper/venues/joinQuotes";
+import { quoteOwn } from "../../scripts/keeper/venues/OwnCapital";
 import { decideAbsorb } from "../../scripts/keeper/strategy/absorb";
 import { decideBuy, decideInventory, gainOnceOpen, termsOf } from "../../scripts/keeper/strategy/buy";
 import { decide, decideFulfil, decideOpen, decideSync } from "../../scripts/keeper/strategy/decide";
@@ -13,6 +16,7 @@ import {
   type Policy,
   type PositionView,
   type RedemptionView,
+  mostCost,
   viewPosition,
 } from "../../scripts/keeper/strategy/view";
 
@@ -83,15 +87,19 @@ function market(positions: PositionView[], changes: Partial<MarketView> = {}): M
   };
 }
 
+function quotePool(pool: PoolState) {
+  return joinQuotes([{ venue: "pool", gas: GAS_UNITS.leg, quote: quoteRanges(pool) }]);
+}
+
 /** A pool at a price of 1 without a fee; selling `liquidity / 100` moves it by about 2 %. */
 function venue(liquidity: bigint, sqrtPriceX96 = Q96) {
-  return quoteRanges({ sqrtPriceX96, fee: 0n, zeroForOne: true, ranges: [{ liquidity, sqrtPriceEndX96: Q96 / 2n }] });
+  return quotePool({ sqrtPriceX96, fee: 0n, zeroForOne: true, ranges: [{ liquidity, sqrtPriceEndX96: Q96 / 2n }] });
 }
 
 /** A pool that pays a tenth more than the oracle says, for any amount. */
 const generous = venue(10n ** 12n, (Q96 * 105n) / 100n);
 /** A pool that takes a tenth. */
-const stingy = quoteRanges({ sqrtPriceX96: Q96, fee: 100_000n, zeroForOne: true, ranges: [] });
+const stingy = quotePool({ sqrtPriceX96: Q96, fee: 100_000n, zeroForOne: true, ranges: [] });
 
 function position(owner: string, collateral: bigint, debt: bigint): PositionView {
   return viewPosition({ market: "M", owner, collateral, debtShares: debt }, 10n ** 27n, PRICE_SCALE);
@@ -128,7 +136,7 @@ describe("decideBuy", () => {
     expect(amounts(market([big], { quote: generous }))).to.deep.equal([70_000n]); // 700 s at 100 a second
     // (0.94 − 0.75)·q + 0.0001·q²/200 = 8,200 − 7,500
     expect(amounts(market([position("a", 10_000n, 8_200n)]))).to.deep.equal([3_648n]);
-    const shallow = quoteRanges({
+    const shallow = quotePool({
       sqrtPriceX96: Q96,
       fee: 0n,
       zeroForOne: true,
@@ -391,5 +399,35 @@ describe("decide", () => {
     expect(decideInventory(on(), { ...policy, buyInventory: false })).to.equal(undefined);
     const opens = on({ unhealthy: [position("a", 10n ** 6n, 82n * 10n ** 4n)] });
     expect(decide(opens, policy).decisions.map(({ kind }) => kind)).to.deep.equal(["open"]);
+  });
+});
+
+describe("planOf with own capital", () => {
+  /** What two markets would buy that both see `budget`, the same money: at its worth, and at most cost. */
+  function buysOf(budget: bigint): { proceeds: bigint; most: bigint }[] {
+    const markets = ["M", "N"].map((name) => {
+      const unhealthy = [position("a", 10n ** 8n, 82n * 10n ** 6n)];
+      const view = market(unhealthy, { market: name, quote: quoteOwn(budget, PRICE_SCALE) });
+      // a plan rests on the view alone
+      return { market: name, unhealthy: undefined, view, isDark: false };
+    });
+    const redemptions = { ready: [], inTrouble: false, ...fees(0n) };
+    const block = { number: 1, hash: "0x", parentHash: "0x", timestamp: NOW, baseFeePerGas: 0n };
+    const { plan } = planOf({ events: [], markets, redemptions, weiPriceE36: 1n }, block, policy);
+    return plan.decisions.flatMap((decision) =>
+      decision.kind === "buy" ? [{ proceeds: decision.sale.proceeds, most: mostCost(decision) }] : [],
+    );
+  }
+
+  it("spends no money twice: a later market gets what the earlier ones leave", () => {
+    const [first, second] = buysOf(10n ** 9n);
+    expect(first!.proceeds).to.be.gt(50_000n);
+    expect(second).to.deep.equal(first);
+    const budget = first!.proceeds + 10_000n;
+    const both = buysOf(budget);
+    expect(both[0]).to.deep.equal(first);
+    expect(both[1]!.proceeds).to.equal(budget - first!.most);
+    expect(both[0]!.most + both[1]!.most).to.be.within(budget - 10n, budget);
+    expect(buysOf(first!.most).length).to.equal(1);
   });
 });

@@ -83,8 +83,16 @@ describe("a fleet's assignments", () => {
         orders: [{ owner: market(9), maxCollateral: 2n ** 255n }],
         minProfit: 0n,
         worth: 3n,
+        sale: { capital: "flash", proceeds: 8n, gas: 9n, parts: [{ venue: "a:b", amount: 2n ** 255n, proceeds: 8n }] },
       },
-      { kind: "buyInventory", market: market(1), amount: 5n, minProfit: 6n, worth: 4n },
+      {
+        kind: "buyInventory",
+        market: market(1),
+        amount: 5n,
+        minProfit: 6n,
+        worth: 4n,
+        sale: { capital: "own", proceeds: 7n, gas: 0n, parts: [] },
+      },
       { kind: "fulfil", controller: market(7), worth: 5n },
       { kind: "sync", market: market(2), worth: 6n },
     ],
@@ -99,7 +107,7 @@ describe("a fleet's assignments", () => {
   });
 
   it("are refused where anything is not as it should be", () => {
-    const [good] = assignmentsOf(plan, 3).values();
+    const [good, , buy] = assignmentsOf(plan, 3).values();
     for (const bad of [
       null,
       "text",
@@ -111,6 +119,9 @@ describe("a fleet's assignments", () => {
       { ...good, decision: { ...good!.decision, worth: 1 } },
       { ...good, decision: { ...good!.decision, market: "0x12" } },
       { ...good, decision: { ...good!.decision, kind: "drain" } },
+      { ...buy, decision: { ...buy!.decision, sale: undefined } },
+      { ...buy, decision: { ...buy!.decision, sale: { capital: "borrowed", proceeds: "8", gas: "9", parts: [] } } },
+      { ...buy, decision: { ...buy!.decision, sale: { capital: "own", proceeds: 8, gas: "9", parts: [] } } },
     ]) {
       expect(readAssignment(bad), JSON.stringify(bad)).to.equal(undefined);
     }

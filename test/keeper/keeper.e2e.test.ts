@@ -15,7 +15,9 @@ import { expect } from "chai";
 import { MaxUint256 } from "ethers";
 import hre from "hardhat";
 
-import { Store } from "../../scripts/keeper/store/Store";
+import type { Position } from "../../scripts/keeper/book/position";
+import { SqliteStore } from "../../scripts/keeper/store/SqliteStore";
+import type { Store } from "../../scripts/keeper/store/Store";
 import { PAY } from "../contracts/fixture";
 import { USDC, WETH, deployInventory, deployMarket, priceE36 } from "../contracts/periphery/fixture";
 import { HardhatRpc, configOf, runKeeper, serve, signer } from "./world";
@@ -47,6 +49,13 @@ async function fall(m: Market, price: bigint): Promise<void> {
 }
 
 const kinds = (actions: { decision: { kind: string } }[]) => actions.map(({ decision }) => decision.kind).sort();
+
+/** The positions of a store's last checkpoint. */
+async function positionsIn(store: Store): Promise<Position[]> {
+  const positions: Position[] = [];
+  expect(await store.loadPositions((some) => positions.push(...some))).to.equal(true);
+  return positions;
+}
 
 describe("Keeper", () => {
   it("reads the book from events and does nothing while all are healthy, in one round trip a block", async () => {
@@ -140,7 +149,7 @@ describe("Keeper", () => {
     const { step, store, keeper } = await runKeeper(await config(m));
     await m.buffer.connect(m.lender).requestRedeem(await m.buffer.balanceOf(m.lender), m.lender, m.lender);
     expect(await step()).to.deep.equal([]);
-    keeper.save();
+    await keeper.save();
     expect(store.loadCheckpoint()?.controllers).to.deep.equal([m.lender.address]);
     await time.increase(86_400);
     await mine();
@@ -209,7 +218,7 @@ describe("Keeper", () => {
     await first.step();
     await m.oracle.setPrice(priceE36(2350n));
     await first.step();
-    first.keeper.save();
+    await first.keeper.save();
     await mine(40);
     const second = await runKeeper({ ...settings, fromBlock: 1_000_000 }, first.store); // can't read the past again
     await second.step();
@@ -294,19 +303,21 @@ describe("Keeper", () => {
     const settings = await config(m);
     const first = await runKeeper(settings);
     await first.step();
-    first.keeper.save();
+    await first.keeper.save();
     const checkpoint = first.store.loadCheckpoint()!;
-    const [position, ...others] = checkpoint.positions;
+    const positions = await positionsIn(first.store);
+    const [position, ...others] = positions;
+    const whole = { ...checkpoint, whole: true, count: positions.length };
     await m.weth.mint(m.vault, position!.collateral);
     for (const collateral of [position!.collateral / 2n, position!.collateral * 2n]) {
-      first.store.saveCheckpoint({ ...checkpoint, positions: [{ ...position!, collateral }, ...others] });
+      await first.store.saveCheckpoint({ ...whole, positions: [{ ...position!, collateral }, ...others] });
       const second = await runKeeper(settings, first.store);
       await second.step();
       expect(await second.metric("keeper_book_corrections_total")).to.equal(1);
       await second.step();
       expect(await second.metric("keeper_book_corrections_total")).to.equal(1);
-      second.keeper.save();
-      expect(second.store.loadCheckpoint()!.positions).to.deep.equal(checkpoint.positions);
+      await second.keeper.save();
+      expect(await positionsIn(second.store)).to.deep.equal(positions);
     }
   });
 
@@ -370,8 +381,8 @@ describe("Keeper", () => {
       await sleep(500);
       child.kill("SIGTERM");
       expect(await ended).to.equal(0);
-      const kept = new Store(store, `31337:${addresses.vault}:${signer.address}`);
-      expect(kept.loadCheckpoint()?.positions.length).to.equal(3);
+      const kept = new SqliteStore(store, `31337:${addresses.vault}:${signer.address}`);
+      expect((await positionsIn(kept)).length).to.equal(3);
       expect(kept.pending.marks(signer.address)?.last.nonce).to.be.gte(1);
       kept.close();
     } finally {

@@ -6,7 +6,7 @@ import { expect } from "chai";
 
 import type { Opportunity } from "../../scripts/keeper/explain/opportunity";
 import { parseSince } from "../../scripts/keeper/explain/since";
-import { Store } from "../../scripts/keeper/store/Store";
+import { SqliteStore } from "../../scripts/keeper/store/SqliteStore";
 import type { SpillwayError } from "../../scripts/lib";
 import { keeper } from "./commandLine";
 
@@ -30,7 +30,7 @@ describe("postmortem", () => {
   before(() => {
     folder = mkdtempSync(join(tmpdir(), "postmortem-"));
     store = join(folder, "keeper.sqlite");
-    const open = new Store(store, "test");
+    const open = new SqliteStore(store, "test");
     open.addOpportunities([unseen, opportunity]);
     open.addOpportunities([opportunity]); // as after a reorganisation: once, all the same
     open.close();
@@ -81,12 +81,12 @@ describe("postmortem", () => {
   });
 
   it("reads the store of a running keeper without locking it out", async () => {
-    const running = new Store(store, "test");
+    const running = new SqliteStore(store, "test");
     try {
       const end = keeper(["postmortem", "--store", store], {});
       for (let i = 0; i < 50; i++) {
         running.addOpportunities([]);
-        running.saveCheckpoint({ block: i, hash: `0x${i}`, positions: [], controllers: [] });
+        running.pending.setMark("0xsigner", { nonce: i, block: i, hash: `0x${i}` });
         await new Promise((resolve) => setTimeout(resolve, 10));
       }
       const { code, out, err } = await end;

@@ -7,7 +7,7 @@ import { Wallet, id, keccak256, verifyMessage } from "ethers";
 import { HttpRelay, type RelaySettings } from "../../scripts/keeper/sender/relay";
 import { openRelays } from "../../scripts/keeper/sender/settings";
 import { SignerPool } from "../../scripts/keeper/sender/SignerPool";
-import { Store } from "../../scripts/keeper/store/Store";
+import { SqliteStore } from "../../scripts/keeper/store/SqliteStore";
 import { FaultyRpc, GWEI, job, limits, startChain, wallet } from "./senderWorld";
 
 interface Asked {
@@ -66,7 +66,7 @@ describe("private relays", () => {
   async function open(method: RelaySettings["method"], timeoutMs?: number): Promise<SignerPool> {
     const relay = new HttpRelay({ url: served.url, method }, relayKey, (reason) => troubles.push(reason), timeoutMs);
     const config = { chainId: 1, limits, stuckBlocks: 5, relays: [relay], publicAfterBlocks: 2 };
-    const pool = new SignerPool(rpc, [wallet], config, new Store(":memory:", "test"));
+    const pool = new SignerPool(rpc, [wallet], config, new SqliteStore(":memory:", "test"));
     await pool.open(await chain.latest());
     return pool;
   }

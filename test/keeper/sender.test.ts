@@ -7,7 +7,7 @@ import { Reads } from "../../scripts/keeper/chain/Reads";
 import { type Rpc, type RpcReply, type RpcRequest, toHex, unwrap } from "../../scripts/keeper/chain/rpc";
 import { bumpedFees, firstFees } from "../../scripts/keeper/sender/fees";
 import { type Job, type Outcome, Sender } from "../../scripts/keeper/sender/Sender";
-import { Store } from "../../scripts/keeper/store/Store";
+import { SqliteStore } from "../../scripts/keeper/store/SqliteStore";
 import { type Anvil, startAnvil } from "../../scripts/replay/chain/anvil";
 
 const GWEI = 10n ** 9n;
@@ -58,7 +58,7 @@ describe("fees", () => {
 describe("Sender", () => {
   let anvil: Anvil;
   let rpc: FlakyRpc;
-  let store: Store;
+  let store: SqliteStore;
   let sender: Sender;
 
   before(async () => {
@@ -68,7 +68,7 @@ describe("Sender", () => {
 
   beforeEach(async () => {
     rpc = new FlakyRpc(new HttpRpc(anvil.url, 5_000));
-    store = new Store(":memory:", "test");
+    store = new SqliteStore(":memory:", "test");
     await call("anvil_setBalance", wallet.address, toHex(parseEther("1000")));
     await call("anvil_dropAllTransactions");
     await mine();
@@ -228,7 +228,7 @@ describe("Sender", () => {
   it("frees nonces that an earlier run left stuck", async () => {
     const nonce = await count();
     await sender.send([job("a")], await latest());
-    store = new Store(":memory:", "test");
+    store = new SqliteStore(":memory:", "test");
     sender = await open(); // a restart that knows nothing of it
     expect(sender.pendingCount).to.equal(1);
     const { sent } = await sender.send([job("b")], await latest());

@@ -5,7 +5,7 @@ import { toHex } from "../../scripts/keeper/chain/rpc";
 import type { Outcome } from "../../scripts/keeper/sender/job";
 import { Sender, type SenderConfig } from "../../scripts/keeper/sender/Sender";
 import { SignerPool } from "../../scripts/keeper/sender/SignerPool";
-import { Store } from "../../scripts/keeper/store/Store";
+import { SqliteStore } from "../../scripts/keeper/store/SqliteStore";
 import { FaultyRpc, GWEI, ONCE, ONCE_A_BLOCK, REVERTS, job, limits, rival, startChain, wallet } from "./senderWorld";
 
 const sixteen = Array.from({ length: 16 }, (_, i) => `job ${i}`);
@@ -14,7 +14,7 @@ const keysOf = (outcomes: readonly Outcome[]) => outcomes.map(({ job: done, resu
 describe("Sender under faults", () => {
   let chain: Awaited<ReturnType<typeof startChain>>;
   let rpc: FaultyRpc;
-  let store: Store;
+  let store: SqliteStore;
   let sender: Sender;
 
   before(async () => {
@@ -23,7 +23,7 @@ describe("Sender under faults", () => {
   after(() => chain.stop());
   beforeEach(async () => {
     rpc = new FaultyRpc(chain.node);
-    store = new Store(":memory:", "test");
+    store = new SqliteStore(":memory:", "test");
     await chain.fund(wallet.address);
     await chain.call("anvil_dropAllTransactions");
     await chain.mine(GWEI);
@@ -431,6 +431,20 @@ describe("Sender under faults", () => {
       const { sent } = await pool.send([job("buy:x"), job("buy:y")], await chain.latest());
       expect(sent.length).to.equal(2);
       expect(pending()).to.deep.equal([0, 2]);
+    });
+
+    it("sends what one of them has to pay for from that one, with the rest of its market", async () => {
+      await pool.send([job("buy:x")], await chain.latest());
+      expect(pending()).to.deep.equal([1, 0]);
+      const jobs = [job("buy:y", { from: wallet.address }), job("absorb:y"), job("open:z")];
+      const { sent } = await pool.send(jobs, await chain.latest());
+      expect(sent.length).to.equal(3);
+      expect(pending()).to.deep.equal([3, 1]);
+      // even where the other one has the market's earlier transaction, or this one lacks the ether
+      await chain.fund(wallet.address, "0");
+      await chain.outcomes(pool);
+      await pool.send([job("buy:z", { from: wallet.address })], await chain.latest());
+      expect(pending()[1]).to.equal(1);
     });
 
     it("sees where one account closes the other's way", async () => {

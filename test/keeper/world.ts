@@ -6,14 +6,14 @@ import { Wallet, ZeroAddress, id, parseEther } from "ethers";
 import hre from "hardhat";
 import { pino } from "pino";
 
-import { parseBlock } from "../../scripts/keeper/chain/block";
+import { type Block, parseBlock } from "../../scripts/keeper/chain/block";
 import { type Rpc, type RpcReply, type RpcRequest } from "../../scripts/keeper/chain/rpc";
 import { InProcessCoordination } from "../../scripts/keeper/coordination/Coordination";
 import type { Action } from "../../scripts/keeper/execute";
 import { Keeper, type KeeperConfig } from "../../scripts/keeper/keeper";
 import { SpillwayError } from "../../scripts/lib";
 import { Metrics } from "../../scripts/keeper/metrics/Metrics";
-import { Store } from "../../scripts/keeper/store/Store";
+import { SqliteStore } from "../../scripts/keeper/store/SqliteStore";
 
 /** Hardhat's own node as the keeper sees a node; counts the round trips. */
 export class HardhatRpc implements Rpc {
@@ -41,6 +41,11 @@ export class HardhatRpc implements Rpc {
       return { ok: false, error: { code: code ?? -1, message, data: typeof revert === "string" ? revert : undefined } };
     }
   }
+}
+
+/** The latest block of Hardhat's own node. */
+export async function latestBlock(): Promise<Block> {
+  return parseBlock(await hre.network.provider.send("eth_getBlockByNumber", ["latest", false]));
 }
 
 /** Serves JSON-RPC batches over HTTP on a free port of the loopback. */
@@ -100,12 +105,13 @@ export function configOf(
     profitReceiver: signer.address,
     maxActions: 16,
     checkBlocks: 1,
+    auditPositions: 0,
     dryRun: false,
   };
 }
 
 /** A keeper on Hardhat's node, driven block by block. */
-export async function runKeeper(config: KeeperConfig, store = new Store(":memory:", "test")) {
+export async function runKeeper(config: KeeperConfig, store = new SqliteStore(":memory:", "test")) {
   await setBalance(signer.address, parseEther("100"));
   const rpc = new HardhatRpc();
   const metrics = new Metrics();
@@ -113,13 +119,12 @@ export async function runKeeper(config: KeeperConfig, store = new Store(":memory
   const deps = { rpc, signer, config, store, metrics, coordination: new InProcessCoordination(), log };
   const keeper = new Keeper(deps);
 
-  const latest = async () => parseBlock(await hre.network.provider.send("eth_getBlockByNumber", ["latest", false]));
   /** Lets the keeper see the latest block, then mines what it sent `seconds` later. */
   const step = async (seconds = 12): Promise<Action[]> => {
     const { provider } = hre.network;
     await provider.send("evm_setAutomine", [false]);
     try {
-      const actions = await keeper.onBlock(await latest());
+      const actions = await keeper.onBlock(await latestBlock());
       await time.increase(seconds);
       return actions;
     } finally {
@@ -130,5 +135,5 @@ export async function runKeeper(config: KeeperConfig, store = new Store(":memory
     const found = await metrics.registry.getSingleMetric(name)?.get();
     return found?.values.reduce((sum, { value }) => sum + value, 0) ?? Number.NaN;
   };
-  return { keeper, rpc, metrics, store, step, latest, metric };
+  return { keeper, rpc, metrics, store, step, latest: latestBlock, metric };
 }

@@ -1,6 +1,9 @@
 import { ceilDiv, INDEX_SCALE, PRICE_SCALE, WAD } from "../../lib";
 
-/** One borrower in one market. Never changed in place: a change makes a new one. Addresses are checksummed. */
+/**
+ * One borrower in one market. Never changed in place: a change makes a new one. The market is checksummed; the owner is
+ * where a strategy gets it, and in lower case where thousands are read or written at once.
+ */
 export interface Position {
   readonly market: string;
   readonly owner: string;
@@ -10,7 +13,7 @@ export interface Position {
 }
 
 /** What the position owes in loan asset, rounded up. */
-export function debtOf(position: Position, indexE27: bigint): bigint {
+export function debtOf(position: Pick<Position, "debtShares">, indexE27: bigint): bigint {
   return ceilDiv(position.debtShares * indexE27, INDEX_SCALE);
 }
 

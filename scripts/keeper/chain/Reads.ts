@@ -23,6 +23,7 @@ export interface Answer<T> {
 export class Reads {
   private readonly requests: RpcRequest[] = [];
   private replies: RpcReply[] = [];
+  private readonly tasks: (() => Promise<void>)[] = [];
 
   constructor(private readonly block: number) {}
 
@@ -55,8 +56,26 @@ export class Reads {
     };
   }
 
+  /**
+   * Does something else while the batch is under way, such as asking a server that is no node.
+   * @returns Call it once the batch was sent; it throws what `task` has thrown.
+   */
+  alongside<T>(task: () => Promise<T>): () => T {
+    let outcome: PromiseSettledResult<T> | undefined;
+    this.tasks.push(async () => {
+      [outcome] = await Promise.allSettled([task()]);
+    });
+    return () => {
+      if (outcome === undefined) throw new SpillwayError("INTERNAL", "The batch was not sent yet.");
+      if (outcome.status === "rejected") throw outcome.reason;
+      return outcome.value;
+    };
+  }
+
   async send(rpc: Rpc): Promise<void> {
+    const others = Promise.all(this.tasks.map((task) => task()));
     if (this.requests.length > 0) this.replies = await rpc.batch(this.requests);
+    await others;
   }
 }
 

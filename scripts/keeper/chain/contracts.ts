@@ -24,6 +24,12 @@ export interface Market {
   debtShares: bigint;
 }
 
+/** What a position holds, and owes in loan asset, rounded up. */
+export interface Held {
+  collateral: bigint;
+  debt: bigint;
+}
+
 /** A lane brought up to now, and when it was last synced and paid for, in seconds. */
 export interface Lane {
   isOpen: boolean;
@@ -107,6 +113,17 @@ export const readVault = {
       const { oracle, borrowOracle, lltvBps, minDebt, debtShares } = r[0] as Market;
       return { oracle, borrowOracle, lltvBps, minDebt, debtShares };
     }),
+  /** Collateral, and debt in loan asset rounded up, of many positions; reverts where the oracle does. */
+  snapshot: (vault: string, collateral: string, owners: readonly string[]): ContractRead<Held[]> => ({
+    to: vault,
+    data: vaultAbi.encodeFunctionData("snapshot", [collateral, owners]),
+    // word by word: ethers takes ten times as long, and there are hundreds
+    decode: (data) => {
+      const word = (place: number): bigint => BigInt(`0x${data.slice(2 + 64 * place, 66 + 64 * place)}`);
+      const [head, each] = [5, 3];
+      return owners.map((_, i) => ({ collateral: word(head + each * i), debt: word(head + each * i + 1) }));
+    },
+  }),
   position: (vault: string, collateral: string, owner: string) =>
     read(vaultAbi, vault, "position", [collateral, owner], (r) => {
       const { collateral: held, debtShares } = r[0] as Record<"collateral" | "debtShares", bigint>;
@@ -115,6 +132,15 @@ export const readVault = {
 };
 
 export const readAuctionHouse = {
+  /** How much of a position's collateral could be bought now. */
+  buyable: (house: string, collateral: string, owner: string, most: bigint) =>
+    read(
+      auctionHouseAbi,
+      house,
+      "quote",
+      [collateral, owner, most],
+      (r) => (r[0] as { collateral: bigint }).collateral,
+    ),
   laneState: (house: string, collateral: string) =>
     read(auctionHouseAbi, house, "laneState", [collateral], (r): Omit<Lane, "syncedAt" | "paidAt"> => {
       const { isOpen, diverged, priceE36, premiumWad, ratePerHour, ageWad } = r[0] as Lane;

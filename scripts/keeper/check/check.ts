@@ -1,10 +1,12 @@
 import { accessSync, constants, existsSync } from "node:fs";
 import { dirname } from "node:path";
 
-import { formatEther } from "ethers";
+import { formatEther, getAddress } from "ethers";
 
 import { SpillwayError } from "../../lib";
+import type { Book } from "../book/Book";
 import { Follower } from "../book/Follower";
+import type { Position } from "../book/position";
 import type { Block } from "../chain/block";
 import { HttpRpc } from "../chain/HttpRpc";
 import { Reads } from "../chain/Reads";
@@ -18,6 +20,7 @@ import type { Signer } from "../sender/Sender";
 import { connect } from "../startup";
 import { readCopy } from "../store/readCopy";
 import { GAS_UNITS } from "../strategy/gas";
+import { outletOpener } from "../venues/open";
 import { checkBytecode } from "./bytecode";
 import { failed, type Finding } from "./finding";
 import { findAnvil, startFork } from "./fork";
@@ -63,7 +66,7 @@ export async function check(
     const { rpc, head } = node;
     const config = await attempt(findings, "contracts", () => connect(settings, rpc, { address: sender }));
     if (config === undefined) return findings;
-    findings.push(...(await checkContracts(rpc, config)), ...(await checkMarkets(rpc, head, config)));
+    findings.push(...(await checkContracts(rpc, config)), ...(await checkMarkets(rpc, head, config, sender)));
     findings.push(...(await checkWork(rpc, head, config, sender, options.positions)));
     return findings;
   } finally {
@@ -79,6 +82,12 @@ async function attempt<T>(findings: Finding[], what: string, run: () => Promise<
     findings.push(failed(what, error));
     return undefined;
   }
+}
+
+/** All of a book's, owners checksummed. */
+function positionsOf(book: Book): Position[] {
+  const { positions } = book.slice({ market: 0, place: 0 }, book.size);
+  return positions.map((position) => ({ ...position, owner: getAddress(position.owner) }));
 }
 
 async function checkStore(path: string): Promise<Finding[]> {
@@ -135,42 +144,51 @@ async function checkContracts(rpc: Rpc, { addresses }: KeeperConfig): Promise<Fi
   );
 }
 
-/** Whether each market's oracle answers and its venue is one. */
-async function checkMarkets(rpc: Rpc, head: Block, config: KeeperConfig): Promise<Finding[]> {
-  const { addresses, pools } = config;
+/** Whether each market's oracle answers and its venues can be read. */
+async function checkMarkets(rpc: Rpc, head: Block, config: KeeperConfig, sender: string): Promise<Finding[]> {
+  const { addresses } = config;
   const findings: Finding[] = [];
-  const markets = new Markets(rpc, addresses, pools);
+  const markets = new Markets(rpc, addresses, outletOpener(rpc, sender, config));
   const opened = await attempt(findings, "venues", async () => {
     await markets.refresh(head);
     return markets.all;
   });
-  for (const { collateral, venue } of opened ?? []) {
+  for (const { collateral, outlet } of opened ?? []) {
     const what = `market ${collateral.slice(0, 10)}…`;
     const oracle = new Reads(head.number);
     const market = oracle.call(readVault.market(addresses.vault, collateral));
     await oracle.send(rpc);
-    const reads = new Reads(head.number);
-    const price = reads.call(readOracle.priceE36(market.value().oracle));
-    const quote = venue?.read(reads);
-    await reads.send(rpc);
+    const prices = new Reads(head.number);
+    const price = prices.call(readOracle.priceE36(market.value().oracle));
+    await prices.send(rpc);
     const priceE36 = price.valueOrNone();
+    const reads = new Reads(head.number);
+    const quoted = priceE36 === undefined ? undefined : outlet?.read(reads, priceE36);
+    await reads.send(rpc);
+    const quote = quoted?.();
     if (priceE36 === undefined) {
       findings.push({
         what,
         status: "warn",
         detail: "its oracle gives no price now: nothing can be done in it until it does",
       });
-    } else if (quote === undefined) {
+    } else if (quoted === undefined) {
       findings.push({
         what,
         status: "warn",
         detail: "it has no venue: it is opened and absorbed, but not bought from",
       });
+    } else if (quote === undefined || quote.most === 0n) {
+      const nothing =
+        config.capital === "own"
+          ? "the signer has no money to buy with, or allows no buys"
+          : "no venue of it can be read";
+      findings.push({ what, status: "warn", detail: `${nothing}: it is opened and absorbed, but not bought from` });
     } else {
       findings.push({
         what,
         status: "ok",
-        detail: `oracle ${priceE36}, venue ${quote().marginalE36(0n)} for a unit, times 1e36`,
+        detail: `oracle ${priceE36}, venues ${quote.marginalE36(0n)} for a unit, times 1e36`,
       });
     }
   }
@@ -198,7 +216,7 @@ async function checkWork(
     const apply = follower.read(reads, head);
     await reads.send(rpc);
     apply();
-    const chosen = choose(follower.book.positions(), most);
+    const chosen = choose(positionsOf(follower.book), most);
     findings.push({
       what: "book",
       status: "ok",

@@ -15,8 +15,11 @@ import { Reads } from "../chain/Reads";
 import { toHex } from "../chain/rpc";
 import { jobOf } from "../jobs";
 import type { KeeperConfig } from "../keeper";
+import { Markets } from "../markets/Markets";
 import type { Decision } from "../strategy/view";
 import { longestAgeWad } from "../strategy/gradualAuction";
+import { outletOpener } from "../venues/open";
+import type { Outlet, SizedLeg } from "../venues/Outlet";
 import { fixedOracle } from "./fixedOracle";
 import type { Fork } from "./fork";
 
@@ -67,6 +70,8 @@ export async function rehearse(
   positions: readonly Position[],
 ): Promise<Trial[]> {
   await fork.call("anvil_setBalance", sender, toHex(RICH));
+  const markets = new Markets(fork, config.addresses, outletOpener(fork, sender, config));
+  await markets.refresh(block);
   const stages = new Map<string, Stage | undefined>();
   const trials: Trial[] = [];
   for (const position of positions) {
@@ -77,7 +82,7 @@ export async function rehearse(
       trials.push({ market, owner: position.owner, action: "open", outcome: "failed", reason: "price-unavailable" });
       continue;
     }
-    const rehearsal = new Rehearsal(fork, config, sender, stage, position);
+    const rehearsal = new Rehearsal(fork, config, sender, stage, position, markets.outlet(market));
     trials.push(...(await rehearsal.sale()), await rehearsal.absorption());
   }
   return trials;
@@ -91,13 +96,14 @@ class Rehearsal {
     private readonly sender: string,
     private readonly stage: Stage,
     private readonly position: Position,
+    private readonly outlet: Outlet | undefined,
   ) {}
 
   /** Opens the lane for it and buys from it once the lane's head stands at its lowest. */
   sale(): Promise<Trial[]> {
     const { lltvWad, absorbLtvWad, isOpen, longest } = this.stage;
-    return this.onScratch((lltvWad + absorbLtvWad) / 2n, async () => {
-      const { owner, market, collateral } = this.position;
+    return this.onScratch((lltvWad + absorbLtvWad) / 2n, async (priceE36) => {
+      const { owner, market } = this.position;
       const trials: Trial[] = [];
       if (!isOpen) {
         const opened = await this.attempt("open", { kind: "open", market, owner, worth: 0n });
@@ -105,14 +111,33 @@ class Rehearsal {
         if (opened.outcome !== "ok") return trials;
         await this.send({ kind: "open", market, owner, worth: 0n });
       }
-      if (!this.config.pools.has(market)) {
+      if (this.outlet === undefined) {
         return [...trials, { market, owner, action: "buy", outcome: "refused", reason: "no-venue" }];
       }
       await this.fork.call("evm_increaseTime", Number(longest));
       await this.fork.call("evm_mine");
-      const orders = [{ owner, maxCollateral: collateral }];
-      return [...trials, await this.attempt("buy", { kind: "buy", market, orders, minProfit: 0n, worth: 0n })];
+      return [...trials, await this.buy(this.outlet, priceE36)];
     });
+  }
+
+  /** Buys what the lane lets out now, as far as it can be sold, and sells it as the keeper would. */
+  private async buy(outlet: Outlet, priceE36: bigint): Promise<Trial> {
+    const { fork, config, position } = this;
+    const { owner, market, collateral } = position;
+    const reads = new Reads(Number(await fork.call("eth_blockNumber")));
+    const buyable = reads.call(readAuctionHouse.buyable(config.addresses.auctionHouse, market, owner, collateral));
+    const quoted = outlet.read(reads, priceE36);
+    await reads.send(fork);
+    const quote = quoted();
+    // where the lane lets nothing out, the attempt says why
+    const amount = min(buyable.valueOrNone() || collateral, quote?.most ?? 0n);
+    const sale = quote?.sale(amount, () => 0n);
+    const route = sale && (await outlet.route(sale.parts));
+    if (sale === undefined || route === undefined || amount === 0n) {
+      return { market, owner, action: "buy", outcome: "failed", reason: "no-venue" };
+    }
+    const orders = [{ owner, maxCollateral: amount }];
+    return this.attempt("buy", { kind: "buy", market, orders, minProfit: 0n, worth: 0n, sale }, route);
   }
 
   async absorption(): Promise<Trial> {
@@ -122,8 +147,11 @@ class Rehearsal {
     );
   }
 
-  /** Runs `body` with the position at this LTV, or at its own where that is higher, and undoes all of it. */
-  private async onScratch<T>(ltvWad: bigint, body: () => Promise<T>): Promise<T> {
+  /**
+   * Runs `body` with the position at this LTV, or at its own where that is higher, and undoes all of it.
+   * @param body Is told the price that makes it so.
+   */
+  private async onScratch<T>(ltvWad: bigint, body: (priceE36: bigint) => Promise<T>): Promise<T> {
     const { fork, stage, position } = this;
     const snapshot = await fork.call("evm_snapshot");
     const debt = debtOf(position, stage.indexE27);
@@ -131,13 +159,13 @@ class Rehearsal {
     const price = min(stage.priceE36, (debt * PRICE_SCALE * WAD) / (position.collateral * ltvWad));
     for (const oracle of stage.oracles) await fork.call("anvil_setCode", oracle, fixedOracle(price));
     await fork.call("evm_mine");
-    const result = await body();
+    const result = await body(price);
     await fork.call("evm_revert", snapshot);
     return result;
   }
 
-  private async attempt(action: Trial["action"], decision: Decision): Promise<Trial> {
-    const { to, data } = this.jobOf(decision);
+  private async attempt(action: Trial["action"], decision: Decision, route: readonly SizedLeg[] = []): Promise<Trial> {
+    const { to, data } = this.jobOf(decision, route);
     const [reply] = await this.fork.batch([
       { method: "eth_call", params: [{ from: this.sender, to, data }, "latest"] },
     ]);
@@ -148,12 +176,12 @@ class Rehearsal {
   }
 
   private async send(decision: Decision): Promise<void> {
-    const { to, data } = this.jobOf(decision);
+    const { to, data } = this.jobOf(decision, []);
     await this.fork.call("eth_sendTransaction", { from: this.sender, to, data, gas: toHex(5_000_000) });
   }
 
-  private jobOf(decision: Decision): { to: string; data: string } {
-    return jobOf(decision, { ...this.config, ...this.config.addresses }, PRICE_SCALE);
+  private jobOf(decision: Decision, route: readonly SizedLeg[]): { to: string; data: string } {
+    return jobOf(decision, { ...this.config, ...this.config.addresses, payer: this.sender }, PRICE_SCALE, route);
   }
 }
 

@@ -3,11 +3,20 @@ import { z } from "zod";
 import { keyOf } from "../jobs";
 import type { Plan } from "../plan";
 import type { Decision } from "../strategy/view";
+import type { Sale } from "../venues/joinQuotes";
+import { MAX_VENUES } from "../venues/JoinedVenue";
 
 const amount = z.string().regex(/^\d{1,78}$/);
 const address = z.string().regex(/^0x[0-9a-fA-F]{40}$/);
 const order = z.strictObject({ owner: address, maxCollateral: amount });
 const owners = z.array(address).min(1).max(1_000);
+const part = z.strictObject({ venue: z.string().max(300), amount, proceeds: amount });
+const sale = z.strictObject({
+  capital: z.enum(["flash", "own"]),
+  proceeds: amount,
+  parts: z.array(part).max(MAX_VENUES),
+  gas: amount,
+});
 
 /** A decision as it travels: amounts as decimal digits. */
 const decisionSchema = z.discriminatedUnion("kind", [
@@ -19,8 +28,9 @@ const decisionSchema = z.discriminatedUnion("kind", [
     market: address,
     orders: z.array(order).min(1).max(1_000),
     minProfit: amount,
+    sale,
   }),
-  z.strictObject({ kind: z.literal("buyInventory"), worth: amount, market: address, amount, minProfit: amount }),
+  z.strictObject({ kind: z.literal("buyInventory"), worth: amount, market: address, amount, minProfit: amount, sale }),
   z.strictObject({ kind: z.literal("fulfil"), worth: amount, controller: address }),
   z.strictObject({ kind: z.literal("sync"), worth: amount, market: address }),
 ]);
@@ -74,10 +84,13 @@ function encode(decision: Decision): z.input<typeof decisionSchema> {
         owner,
         maxCollateral: String(maxCollateral),
       }));
-      return { ...decision, worth, orders, minProfit: String(decision.minProfit) };
+      return { ...decision, worth, orders, minProfit: String(decision.minProfit), sale: encodeSale(decision.sale) };
     }
-    case "buyInventory":
-      return { ...decision, worth, amount: String(decision.amount), minProfit: String(decision.minProfit) };
+    case "buyInventory": {
+      const { amount, minProfit } = decision;
+      const sale = encodeSale(decision.sale);
+      return { ...decision, worth, amount: String(amount), minProfit: String(minProfit), sale };
+    }
     case "open":
     case "absorb":
     case "fulfil":
@@ -94,14 +107,40 @@ function decode(encoded: z.output<typeof decisionSchema>): Decision {
         owner,
         maxCollateral: BigInt(maxCollateral),
       }));
-      return { ...encoded, worth, orders, minProfit: BigInt(encoded.minProfit) };
+      return { ...encoded, worth, orders, minProfit: BigInt(encoded.minProfit), sale: decodeSale(encoded.sale) };
     }
-    case "buyInventory":
-      return { ...encoded, worth, amount: BigInt(encoded.amount), minProfit: BigInt(encoded.minProfit) };
+    case "buyInventory": {
+      const { amount, minProfit } = encoded;
+      return {
+        ...encoded,
+        worth,
+        amount: BigInt(amount),
+        minProfit: BigInt(minProfit),
+        sale: decodeSale(encoded.sale),
+      };
+    }
     case "open":
     case "absorb":
     case "fulfil":
     case "sync":
       return { ...encoded, worth };
   }
+}
+
+function encodeSale({ capital, proceeds, parts, gas }: Sale): z.input<typeof sale> {
+  return {
+    capital,
+    proceeds: String(proceeds),
+    parts: parts.map((one) => ({ venue: one.venue, amount: String(one.amount), proceeds: String(one.proceeds) })),
+    gas: String(gas),
+  };
+}
+
+function decodeSale({ capital, proceeds, parts, gas }: z.output<typeof sale>): Sale {
+  return {
+    capital,
+    proceeds: BigInt(proceeds),
+    parts: parts.map((one) => ({ venue: one.venue, amount: BigInt(one.amount), proceeds: BigInt(one.proceeds) })),
+    gas: BigInt(gas),
+  };
 }

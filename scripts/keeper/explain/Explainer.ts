@@ -1,10 +1,11 @@
 import { PRICE_SCALE } from "../../lib";
+import type { Hits } from "../book/Book";
 import type { KeeperEvent, Taken } from "../book/events";
 import type { Block } from "../chain/block";
 import type { Rpc } from "../chain/rpc";
 import type { Metrics } from "../metrics/Metrics";
 import type { MarketSighting, Observed } from "../observe";
-import { type Decision, LANE, type MarketView, type PositionView, type Skip, valueOf } from "../strategy/view";
+import { type Decision, LANE, type MarketView, type Skip, valueOf } from "../strategy/view";
 import type { Opportunity } from "./opportunity";
 import { labelOf } from "./reasons";
 import { readReceipts, type Receipt, type Terms, termsKey } from "./winner";
@@ -13,6 +14,8 @@ import { readReceipts, type Receipt, type Terms, termsKey } from "./winner";
 const INVENTORY = "inventory";
 /** Redemptions are of no market. */
 const NO_MARKET = "";
+/** The most positions of a market without a price or a lane that are remembered by name. */
+const MOST_IN_THE_DARK = 300;
 
 /** Keeps what is known of opportunities that others took. */
 export interface OpportunityLog {
@@ -54,14 +57,17 @@ export class Explainer {
     for (const { controller } of redemptions.ready) this.see(NO_MARKET, controller, block);
   }
 
-  private lookAt({ market, view }: MarketSighting, unhealthy: readonly PositionView[], block: Block): void {
+  private lookAt({ market, view }: MarketSighting, unhealthy: Hits, block: Block): void {
     if (view !== undefined) this.quotes.set(market, view.quote);
-    const present = new Set(unhealthy.map(({ position }) => position.owner));
-    if (unhealthy.length > 0 && view?.lane.isOpen === false) present.add(LANE);
+    const present = new Set<string>();
+    if (unhealthy.count > 0 && view?.lane.isOpen === false) present.add(LANE);
     if (view?.isForSale === true) present.add(INVENTORY);
     const known = this.known.get(market);
-    for (const owner of known?.keys() ?? []) if (!present.has(owner)) known?.delete(owner);
-    for (const owner of present) this.see(market, owner, block);
+    for (const owner of known?.keys() ?? []) {
+      if (!present.has(owner) && !unhealthy.has(owner)) known?.delete(owner);
+    }
+    const inSight = view?.unhealthy.map(({ position }) => position) ?? unhealthy.first(MOST_IN_THE_DARK);
+    for (const owner of [...present, ...inSight.map((position) => position.owner)]) this.see(market, owner, block);
   }
 
   // ----------------------------------------------------------------------------------------- why it is not done

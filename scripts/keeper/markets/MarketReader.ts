@@ -1,5 +1,5 @@
 import type { MarketView } from "../strategy/view";
-import type { Venue } from "../venues/Venue";
+import type { Outlet } from "../venues/Outlet";
 import type { Block } from "../chain/block";
 import {
   type Inventory,
@@ -47,7 +47,7 @@ export interface MarketState {
 export class MarketReader {
   private constructor(
     readonly collateral: string,
-    readonly venue: Venue | undefined,
+    readonly outlet: Outlet | undefined,
     private readonly addresses: ProtocolAddresses,
     private settings: Settings,
   ) {}
@@ -57,9 +57,9 @@ export class MarketReader {
     block: Block,
     addresses: ProtocolAddresses,
     collateral: string,
-    venue: Venue | undefined,
+    outlet: Outlet | undefined,
   ): Promise<MarketReader> {
-    return new MarketReader(collateral, venue, addresses, await readSettings(rpc, block, addresses, collateral));
+    return new MarketReader(collateral, outlet, addresses, await readSettings(rpc, block, addresses, collateral));
   }
 
   /** Reads the settings again, after governance has changed them. */

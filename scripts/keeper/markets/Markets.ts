@@ -6,7 +6,8 @@ import { type PayParameters, readAuctionHouse, readVault } from "../chain/contra
 import { Reads } from "../chain/Reads";
 import type { Rpc } from "../chain/rpc";
 import { SpillwayError } from "../../lib";
-import { UniswapV3Venue } from "../venues/UniswapV3Venue";
+import type { OpenOutlet } from "../venues/open";
+import type { Outlet } from "../venues/Outlet";
 import { MarketReader, type ProtocolAddresses } from "./MarketReader";
 
 /** The vault's markets and what keepers are paid, kept in step with what governance sets. */
@@ -17,16 +18,21 @@ export class Markets {
   private listIsStale = true;
   private payParameters: PayParameters | undefined;
 
-  /** @param pools The Uniswap v3 pool that each collateral is sold on. */
+  /** @param openOutlet Opens where a market's collateral goes. */
   constructor(
     private readonly rpc: Rpc,
     private readonly addresses: ProtocolAddresses,
-    private readonly pools: ReadonlyMap<string, string>,
+    private readonly openOutlet: OpenOutlet,
   ) {}
 
   /** Every market that was read so far. */
   get all(): readonly MarketReader[] {
     return [...this.readers.values()];
+  }
+
+  /** Where a market's collateral goes. */
+  outlet(collateral: string): Outlet | undefined {
+    return this.readers.get(collateral)?.outlet;
   }
 
   get pay(): PayParameters {
@@ -48,7 +54,7 @@ export class Markets {
 
   /**
    * Reads what is out of date. What could not be read is tried again at the next block.
-   * @throws SpillwayError `RPC_UNREACHABLE`, `RPC_ERROR`, `BAD_CONFIG` where a pool is of other tokens.
+   * @throws SpillwayError `RPC_UNREACHABLE`, `RPC_ERROR`, `BAD_CONFIG` where a venue is of other tokens.
    */
   async refresh(block: Block): Promise<void> {
     for (const collateral of this.stale) {
@@ -70,9 +76,7 @@ export class Markets {
   }
 
   private async open(collateral: string, loanAsset: string, block: Block): Promise<void> {
-    const pool = this.pools.get(collateral);
-    const venue =
-      pool === undefined ? undefined : await UniswapV3Venue.open(this.rpc, block.number, pool, collateral, loanAsset);
-    this.readers.set(collateral, await MarketReader.open(this.rpc, block, this.addresses, collateral, venue));
+    const outlet = await this.openOutlet(collateral, loanAsset, block.number);
+    this.readers.set(collateral, await MarketReader.open(this.rpc, block, this.addresses, collateral, outlet));
   }
 }

@@ -36,7 +36,10 @@ export class Metrics {
   readonly gasPaid = this.counter("keeper_gas_paid_wei_total", "Wei paid for gas", ["kind", "outcome"]);
   readonly missed = this.counter("keeper_missed_total", "Work that others did", ["reason"]);
   readonly reorgs = this.counter("keeper_reorgs_total", "Reorganisations undone");
-  readonly corrections = this.counter("keeper_book_corrections_total", "Times the book was found wrong and read anew");
+  readonly corrections = this.counter("keeper_book_corrections_total", "Times the book was found wrong and put right");
+  readonly auditedAt = this.gauge("keeper_book_audited_block", "Block at which all positions had been audited last");
+  readonly differs = this.gauge("keeper_book_differs", "1 from when the book was found wrong until it was read anew");
+  readonly storeFails = this.gauge("keeper_store_fails", "1 while the store's last write failed");
   readonly failovers = this.counter("keeper_rpc_failovers_total", "Times a node was left for the next");
   readonly headStatus = this.gauge("keeper_head_status", "1 for what the head is now: ok, stale, behind, none", [
     "status",

@@ -98,17 +98,22 @@ export class SignerPool {
     return (await Promise.all(this.senders.map((sender) => sender.drain(deadline, pollMs)))).flat();
   }
 
-  /** Each market's jobs to the account that has some of it pending, or else to the one with fewest pending and enough ether. */
+  /**
+   * Each market's jobs to the account that one of them has to be sent from, or else to the one that has some of it pending, or
+   * else to the one with fewest pending and enough ether.
+   */
   private assign(jobs: readonly Job[], block: Block): Map<Sender, Job[]> {
     const assigned = new Map<Sender, Job[]>(this.senders.map((sender) => [sender, []]));
     for (const subject of new Set(jobs.map(subjectOf))) {
       const together = jobs.filter((job) => subjectOf(job) === subject);
       const units = together.reduce((sum, { gas }) => sum + gas, 0n) * LIMIT_TO_GAS;
       const cost = units * nextBaseFee(block.baseFeePerGas);
+      const from = together.find((job) => job.from !== undefined)?.from;
       const load = (sender: Sender): number => sender.pendingCount + (assigned.get(sender)?.length ?? 0);
       const [best] = this.senders
         .map((sender) => ({
           sender,
+          mustSend: sender.status.address === from,
           hasSubject: sender.pendingJobs.some((job) => subjectOf(job) === subject),
           canPay: (sender.status.balanceWei ?? cost) >= cost,
           isWell: sender.status.trouble === undefined,
@@ -116,6 +121,7 @@ export class SignerPool {
         }))
         .sort(
           (a, b) =>
+            Number(b.mustSend) - Number(a.mustSend) ||
             Number(b.canPay) - Number(a.canPay) ||
             Number(b.hasSubject) - Number(a.hasSubject) ||
             Number(b.isWell) - Number(a.isWell) ||

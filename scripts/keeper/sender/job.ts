@@ -20,6 +20,8 @@ export interface Job {
   /** Names the job; no two with the same key are pending at once. */
   key: string;
   kind: string;
+  /** The account that has to send it; undefined where any may. */
+  from?: string | undefined;
   to: string;
   data: string;
   /** Units of gas that it is expected to take. */

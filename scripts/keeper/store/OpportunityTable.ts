@@ -1,4 +1,5 @@
 import type { Opportunity } from "../explain/opportunity";
+import type { Table } from "./Table";
 
 /** What the table needs of a database. */
 export interface Rows {
@@ -21,8 +22,8 @@ const COLUMNS = [
 ] as const;
 
 /** What others did. What was unmined and mined again replaces what it was before. */
-export class OpportunityTable {
-  readonly name = "opportunities";
+export class OpportunityTable implements Table {
+  readonly names = ["opportunities"];
   readonly create = `CREATE TABLE IF NOT EXISTS opportunities (
     block INTEGER, transaction_ TEXT, kind TEXT, market TEXT, owner TEXT, taker TEXT, amount TEXT, cost TEXT,
     takenAt INTEGER, firstSeenBlock INTEGER, firstSeenAt INTEGER, reason TEXT, oraclePriceE36 TEXT, gasUsed TEXT,

@@ -1,6 +1,6 @@
-import type { Database } from "node-sqlite3-wasm";
-
 import type { Mark, Pending, PendingStore } from "../sender/pending";
+import type { Disk } from "./Disk";
+import type { Table } from "./Table";
 
 /** Columns whose values are numbers, for {@link toPending}. */
 interface Row {
@@ -20,27 +20,27 @@ interface Row {
 }
 
 /** Each account's transactions until they are final, and where it stood on which chain. */
-export class PendingTable implements PendingStore {
-  constructor(private readonly database: Database) {
-    database.exec(`
+export class PendingTable implements PendingStore, Table {
+  readonly names = ["pending", "marks"];
+  readonly create = `
       CREATE TABLE IF NOT EXISTS pending (
         account TEXT, nonce INTEGER, job TEXT, gas TEXT NOT NULL, maxFee TEXT NOT NULL, tip TEXT NOT NULL,
         raw TEXT NOT NULL, hashes TEXT NOT NULL, firstAt INTEGER NOT NULL, sentAt INTEGER NOT NULL,
         bumps INTEGER NOT NULL, privateUntil INTEGER, result TEXT, settledAt INTEGER, PRIMARY KEY (account, nonce));
       CREATE TABLE IF NOT EXISTS marks (
         account TEXT, place TEXT, nonce INTEGER NOT NULL, block INTEGER NOT NULL, hash TEXT NOT NULL,
-        PRIMARY KEY (account, place));`);
-  }
+        PRIMARY KEY (account, place));`;
+
+  constructor(private readonly disk: Disk) {}
 
   load(account: string): Pending[] {
-    const rows = this.database.all("SELECT * FROM pending WHERE account = ? ORDER BY nonce", [account]);
-    return (rows as unknown as Row[]).map(toPending);
+    return this.disk.all<Row>("SELECT * FROM pending WHERE account = ? ORDER BY nonce", [account]).map(toPending);
   }
 
   save(account: string, pending: readonly Pending[]): void {
-    this.atOnce(() => {
+    this.disk.write(() => {
       for (const one of pending) {
-        this.database.run("INSERT OR REPLACE INTO pending VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", [
+        this.disk.run("INSERT OR REPLACE INTO pending VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", [
           ...[account, one.nonce, one.job === undefined ? null : toJson(one.job), String(one.gas)],
           ...[String(one.fees.maxFeePerGas), String(one.fees.maxPriorityFeePerGas), one.raw, one.hashes.join(" ")],
           ...[one.firstAt, one.sentAt, one.bumps, one.privateUntil ?? null],
@@ -51,17 +51,18 @@ export class PendingTable implements PendingStore {
   }
 
   remove(account: string, nonces: readonly number[]): void {
-    this.atOnce(() => {
+    this.disk.write(() => {
       for (const nonce of nonces) {
-        this.database.run("DELETE FROM pending WHERE account = ? AND nonce = ?", [account, nonce]);
+        this.disk.run("DELETE FROM pending WHERE account = ? AND nonce = ?", [account, nonce]);
       }
     });
   }
 
   marks(account: string): { first: Mark; last: Mark } | undefined {
-    const rows = this.database.all("SELECT place, nonce, block, hash FROM marks WHERE account = ?", [
-      account,
-    ]) as unknown as (Mark & { place: string })[];
+    const rows = this.disk.all<Mark & { place: string }>(
+      "SELECT place, nonce, block, hash FROM marks WHERE account = ?",
+      [account],
+    );
     const at = (wanted: string): Mark | undefined => {
       const row = rows.find(({ place }) => place === wanted);
       return row && { nonce: row.nonce, block: row.block, hash: row.hash };
@@ -71,29 +72,14 @@ export class PendingTable implements PendingStore {
   }
 
   setMark(account: string, { nonce, block, hash }: Mark): void {
-    this.atOnce(() => {
-      this.database.run("INSERT OR IGNORE INTO marks VALUES (?, 'first', ?, ?, ?)", [account, nonce, block, hash]);
-      this.database.run("INSERT OR REPLACE INTO marks VALUES (?, 'last', ?, ?, ?)", [account, nonce, block, hash]);
+    this.disk.write(() => {
+      this.disk.run("INSERT OR IGNORE INTO marks VALUES (?, 'first', ?, ?, ?)", [account, nonce, block, hash]);
+      this.disk.run("INSERT OR REPLACE INTO marks VALUES (?, 'last', ?, ?, ?)", [account, nonce, block, hash]);
     });
   }
 
   clearMarks(account: string): void {
-    this.database.run("DELETE FROM marks WHERE account = ?", [account]);
-  }
-
-  clear(): void {
-    this.database.exec("DELETE FROM pending; DELETE FROM marks;");
-  }
-
-  private atOnce(write: () => void): void {
-    this.database.exec("BEGIN");
-    try {
-      write();
-      this.database.exec("COMMIT");
-    } catch (error) {
-      this.database.exec("ROLLBACK");
-      throw error;
-    }
+    this.disk.write(() => this.disk.run("DELETE FROM marks WHERE account = ?", [account]));
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Order } from "../chain/contracts";
-import { BPS, bpsToWad, largest, max, min, type VenueQuote, WAD } from "../../lib";
+import { BPS, bpsToWad, ceilDiv, largest, max, min, WAD } from "../../lib";
+import type { MarketQuote } from "../venues/joinQuotes";
 import { GAS_UNITS, gasCost } from "./gas";
 import {
   type Head,
@@ -22,6 +23,7 @@ import {
   type PositionView,
   type Skip,
   type SkipReason,
+  moreGas,
   valueOf,
 } from "./view";
 
@@ -68,10 +70,9 @@ interface Offer {
  * The most that can be sold at a profit when `sold` goes to the venue before it: as long as what the venue pays for the
  * next unit covers what the lane asks for it.
  */
-export function profitableAmount(quote: VenueQuote, lane: LaneNow, start: Head, sold: bigint, limit: bigint): bigint {
-  return largest(
-    min(limit, quote.most - sold),
-    (amount) => quote.marginalE36(sold + amount) * WAD >= lane.priceE36 * marginalMultipleWad(lane, start, amount),
+export function profitableAmount(quote: MarketQuote, lane: LaneNow, start: Head, sold: bigint, limit: bigint): bigint {
+  return largest(min(limit, quote.most - sold), (amount) =>
+    quote.pays(sold + amount, ceilDiv(lane.priceE36 * marginalMultipleWad(lane, start, amount), WAD)),
   );
 }
 
@@ -115,7 +116,7 @@ export function decideBuy(view: MarketView, policy: Policy, spoken: ReadonlySet<
     if (orders.length === policy.maxOrders || shared.ageWad === 0n) break;
     const lane = { ...shared, ratePerHour: terms.ratePerHour };
     const start = head(lane, premiumWad, terms.discountWad);
-    if (quote.marginalE36(sold) * WAD < priceE36 * start.multipleWad) continue;
+    if (!quote.pays(sold, ceilDiv(priceE36 * start.multipleWad, WAD))) continue;
     const toTarget = sizeToTarget(lane, start, {
       collateral: item.position.collateral,
       debt: item.debt,
@@ -136,11 +137,13 @@ export function decideBuy(view: MarketView, policy: Policy, spoken: ReadonlySet<
     shared.ageWad = ageAfterWad(shared.ageWad, amount, lane.ratePerHour);
   }
 
-  const gas = gasCost(view.gas, GAS_UNITS.buy + GAS_UNITS.order * BigInt(orders.length));
   if (orders.length === 0) return skipAll(gainsLessThanGas ? "gas" : "unprofitable");
+  const sale = quote.sale(sold, (units) => gasCost(view.gas, units));
+  gain -= quote.proceeds(sold) - sale.proceeds;
+  const gas = gasCost(view.gas, GAS_UNITS.buy + GAS_UNITS.order * BigInt(orders.length) + moreGas(sale));
   if (gain < gas + policy.minProfit) return skipAll("gas");
   return {
-    buy: { kind: "buy", market, worth: gain - policy.minProfit, orders, minProfit: gas + policy.minProfit },
+    buy: { kind: "buy", market, worth: gain - policy.minProfit, orders, minProfit: gas + policy.minProfit, sale },
     skips: [],
   };
 }
@@ -175,8 +178,9 @@ export function decideInventory(view: MarketView, policy: Policy): Decision | un
   const start = { multipleWad, flat: flat + emitted(ratePerHour, bite) };
   const limit = min(inventory.amount, emitted(ratePerHour, lane.ageWad));
   const amount = profitableAmount(quote, lane, start, 0n, limit);
-  const gain = quote.proceeds(amount) - cost(lane, start, amount);
-  const gas = gasCost(view.gas, GAS_UNITS.buyInventory);
+  const sale = quote.sale(amount, (units) => gasCost(view.gas, units));
+  const gain = sale.proceeds - cost(lane, start, amount);
+  const gas = gasCost(view.gas, GAS_UNITS.buyInventory + moreGas(sale));
   if (amount === 0n || gain < gas + policy.minProfit) return undefined;
   return {
     kind: "buyInventory",
@@ -184,6 +188,7 @@ export function decideInventory(view: MarketView, policy: Policy): Decision | un
     worth: gain - policy.minProfit,
     amount,
     minProfit: gas + policy.minProfit,
+    sale,
   };
 }
 

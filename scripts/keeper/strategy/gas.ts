@@ -15,6 +15,11 @@ export const GAS_UNITS = {
   /** Each position of a buy. */
   order: 38_000n,
   buyInventory: 310_000n,
+  /** A leg on a Uniswap v3 pool, which is part of `buy` and `buyInventory`: each further one comes on top. */
+  leg: 60_000n,
+  /** A leg of two hops, and one that calls a contract, which may do anything within it. */
+  path: 140_000n,
+  call: 200_000n,
   fulfil: 375_000n,
   sync: 150_000n,
 } as const;

@@ -1,6 +1,7 @@
 import { type Position, debtOf, ltvWad } from "../book/position";
 import type { Inventory, InventoryParameters, Lane, LaneParameters, Order } from "../chain/contracts";
-import { BPS, PRICE_SCALE, type VenueQuote, WAD } from "../../lib";
+import { BPS, PRICE_SCALE, WAD } from "../../lib";
+import type { MarketQuote, Sale } from "../venues/joinQuotes";
 import { GAS_UNITS, type GasPrice, type PayTerms } from "./gas";
 
 /** A position as of one block. Debt in loan asset; LTV in Wad. */
@@ -28,8 +29,8 @@ export interface MarketView {
   /** Whether the buffer sells its inventory now. */
   isForSale: boolean;
   inventoryParameters: InventoryParameters;
-  /** Undefined where the venue can't be read. */
-  quote: VenueQuote | undefined;
+  /** Undefined where no venue can be read. */
+  quote: MarketQuote | undefined;
   /** Above lltv, riskiest first. */
   unhealthy: readonly PositionView[];
   /** The debt of all positions. */
@@ -68,8 +69,8 @@ export type SkipReason =
 export type Decision = { worth: bigint } & (
   | { kind: "open"; market: string; owner: string }
   | { kind: "absorb"; market: string; owners: string[] }
-  | { kind: "buy"; market: string; orders: Order[]; minProfit: bigint }
-  | { kind: "buyInventory"; market: string; amount: bigint; minProfit: bigint }
+  | { kind: "buy"; market: string; orders: Order[]; minProfit: bigint; sale: Sale }
+  | { kind: "buyInventory"; market: string; amount: bigint; minProfit: bigint; sale: Sale }
   | { kind: "fulfil"; controller: string }
   | { kind: "sync"; market: string }
 );
@@ -93,9 +94,20 @@ export interface Decisions {
 /** What a decision's transaction takes. */
 export function gasUnits(decision: Decision): bigint {
   const units = GAS_UNITS[decision.kind];
-  if (decision.kind === "buy") return units + GAS_UNITS.order * BigInt(decision.orders.length);
+  if (decision.kind === "buy") return units + GAS_UNITS.order * BigInt(decision.orders.length) + moreGas(decision.sale);
+  if (decision.kind === "buyInventory") return units + moreGas(decision.sale);
   if (decision.kind === "absorb") return units + GAS_UNITS.absorbMore * BigInt(decision.owners.length - 1);
   return units;
+}
+
+/** What a sale takes beyond the one leg that is part of every buy. */
+export function moreGas({ capital, gas }: Sale): bigint {
+  return capital === "own" ? 0n : gas - GAS_UNITS.leg;
+}
+
+/** The most that a buy with own capital may cost: what still leaves the least profit at the oracle's price. */
+export function mostCost({ sale, minProfit }: Extract<Decision, { sale: Sale }>): bigint {
+  return sale.proceeds - minProfit;
 }
 
 /** The most that work nobody pays for may cost, where the operator wants it done. */

@@ -3,7 +3,8 @@ import { Interface } from "ethers";
 import { quoteRanges, type Range, SpillwayError, sqrtPriceAtTick, type VenueQuote } from "../../lib";
 import { type Answer, type ContractRead, Reads } from "../chain/Reads";
 import type { Rpc } from "../chain/rpc";
-import type { Venue } from "./Venue";
+import { GAS_UNITS } from "../strategy/gas";
+import { type Leg, LEG_KIND, type Venue } from "./Venue";
 
 const poolAbi = new Interface([
   "function token0() view returns (address)",
@@ -21,6 +22,7 @@ const TICKS_AHEAD = 4;
 
 /** A pool of collateral and loan asset. */
 export class UniswapV3Venue implements Venue {
+  readonly gas = GAS_UNITS.leg;
   /** The tick, and initialised ticks ahead of it, as of the last read; where the next read looks. */
   private lastTick: number | undefined;
   private ahead: number[] = [];
@@ -50,10 +52,19 @@ export class UniswapV3Venue implements Venue {
     if (!tokens.includes(collateral) || !tokens.includes(loanAsset)) {
       throw new SpillwayError(
         "BAD_CONFIG",
-        `markets: ${pool} is not a Uniswap v3 pool of ${collateral} and ${loanAsset}. Give the pool that the collateral is sold on.`,
+        `pools, venues: ${pool} is not a Uniswap v3 pool of ${collateral} and ${loanAsset}. Give the pool that the collateral is sold on.`,
       );
     }
     return new UniswapV3Venue(pool, fee.value(), Number(spacing.value()), tokens[0] === collateral);
+  }
+
+  get name(): string {
+    return `uniswap-v3:${this.pool}`;
+  }
+
+  /** @inheritdoc */
+  async leg(): Promise<Leg> {
+    return { kind: LEG_KIND.uniswapV3, venue: this.pool, minOut: 0n, data: "0x" };
   }
 
   /** @inheritdoc */

@@ -19,7 +19,7 @@ import {
   longestAgeWad,
   Metrics,
   readBlock,
-  Store,
+  SqliteStore,
 } from "../../keeper";
 import { mainnet } from "../chain/addresses";
 import { ownArtifact, ownVersion } from "../chain/artifacts";
@@ -136,7 +136,11 @@ export class Spillway implements Engine {
     const flashLiquidator = at("FlashLiquidator");
     this.keeper = new Keeper({
       ...{ rpc: this.rpc, signer: this.signer, config: this.keeperConfig(flashLiquidator, fromBlock) },
-      ...{ store: new Store(":memory:", "replay"), metrics: new Metrics(), coordination: new InProcessCoordination() },
+      ...{
+        store: new SqliteStore(":memory:", "replay"),
+        metrics: new Metrics(),
+        coordination: new InProcessCoordination(),
+      },
       log: pino({ level: process.env["KEEPER_LOG"] ?? "silent" }, pino.destination(2)),
     });
   }
@@ -343,7 +347,7 @@ export class Spillway implements Engine {
     return {
       addresses: { vault, auctionHouse: house, buffer, flashLiquidator },
       pools: new Map(markets.map(({ collateral, pool }) => [collateral.address, pool])),
-      ...{ fromBlock, logChunk: 10_000, maxActions: 64, checkBlocks: 500, dryRun: false },
+      ...{ fromBlock, logChunk: 10_000, maxActions: 64, checkBlocks: 500, auditPositions: 0, dryRun: false },
       weiPrice: eth ? { market: eth.collateral.address } : { fixedE36: etherPriceE36(this.world) },
       policy: {
         ...{ minProfit: 0n, maxOrders: 30, maxLossBps: 50n, buyInventory: true },
