@@ -5,6 +5,8 @@ import { TASK_COMPILE_SOLIDITY_GET_SOLC_BUILD } from "hardhat/builtin-tasks/task
 import { type HardhatUserConfig, subtask } from "hardhat/config";
 import type { RunSuperFunction, SolcBuild } from "hardhat/types";
 
+import { payTheBaseFee } from "./scripts/coverageProvider";
+
 const SOLC_LONG_VERSION = "0.8.30+commit.73712a01";
 const SOLC_VERSION = "0.8.30";
 
@@ -30,6 +32,7 @@ const accounts = DEPLOYER_KEY === undefined ? ("remote" as const) : [DEPLOYER_KE
 
 // `npm run coverage`: contracts that count what is run are larger and not optimized, and are kept apart from the real ones.
 const coverage = process.env.SOLIDITY_COVERAGE === "true";
+if (coverage) payTheBaseFee();
 
 const config: HardhatUserConfig = {
   solidity: {
@@ -42,12 +45,7 @@ const config: HardhatUserConfig = {
     },
   },
   networks: {
-    hardhat: {
-      hardfork: "cancun",
-      allowUnlimitedContractSize: coverage,
-      // there a call is sent with gas without end, which at a high base fee costs more than 10,000 ETH
-      ...(coverage && { accounts: { accountsBalance: (10n ** 30n).toString() } }),
-    },
+    hardhat: { hardfork: "cancun", allowUnlimitedContractSize: coverage },
     localhost: { url: "http://127.0.0.1:8545" },
     ...(RPC_URL !== undefined && {
       live: { url: RPC_URL, accounts },

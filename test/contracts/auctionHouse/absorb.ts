@@ -440,12 +440,16 @@ describe("AuctionHouse.absorb", () => {
         house.interface.encodeFunctionData("absorb", [at, other, to]),
         house.interface.encodeFunctionData("absorbMany", [at, [other], to]),
       ];
-      for (const call of calls) {
-        await hook.setHook(house, call);
-        await expect(house.absorb(token, owner, keeper)).to.be.revertedWithCustomError(
-          house,
-          "ReentrancyGuardReentrantCall",
-        );
+      const paid = [
+        async () => house.open(token, owner, keeper),
+        async () => house.absorb(token, owner, keeper),
+        async () => house.absorbMany(token, [owner], keeper),
+      ];
+      for (const send of paid) {
+        for (const call of calls) {
+          await hook.setHook(house, call);
+          await expect(send()).to.be.revertedWithCustomError(house, "ReentrancyGuardReentrantCall");
+        }
       }
       await hook.setHook(ethers.ZeroAddress, "0x");
       await expect(house.absorb(token, owner, keeper)).to.emit(house, "Absorbed");
