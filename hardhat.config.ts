@@ -5,6 +5,8 @@ import { TASK_COMPILE_SOLIDITY_GET_SOLC_BUILD } from "hardhat/builtin-tasks/task
 import { type HardhatUserConfig, subtask } from "hardhat/config";
 import type { RunSuperFunction, SolcBuild } from "hardhat/types";
 
+import { payTheBaseFee } from "./scripts/coverageProvider";
+
 const SOLC_LONG_VERSION = "0.8.30+commit.73712a01";
 const SOLC_VERSION = "0.8.30";
 
@@ -30,6 +32,7 @@ const accounts = DEPLOYER_KEY === undefined ? ("remote" as const) : [DEPLOYER_KE
 
 // `npm run coverage`: contracts that count what is run are larger and not optimized, and are kept apart from the real ones.
 const coverage = process.env.SOLIDITY_COVERAGE === "true";
+if (coverage) payTheBaseFee();
 
 const config: HardhatUserConfig = {
   solidity: {

@@ -11,12 +11,20 @@ const output = z.object({
   sources: z.record(z.string(), z.object({ ast: z.unknown().optional() })).default({}),
   contracts: z.record(z.string(), z.record(z.string(), z.unknown())).default({}),
 });
-const contract = z.object({
-  evm: z.object({ bytecode: z.object({ object: z.string() }), deployedBytecode: z.object({ object: z.string() }) }),
-});
+const links = z.record(z.string(), z.record(z.string(), z.array(z.object({ start: z.number(), length: z.number() }))));
+const code = z.object({ object: z.string(), linkReferences: links });
+const contract = z.object({ evm: z.object({ bytecode: code, deployedBytecode: code }) });
 
-/** Creation and runtime code by `file:Name`. */
-export type Bytecode = Record<string, { bytecode: string; deployedBytecode: string }>;
+/** Creation and runtime code by `file:Name`, and where in it the addresses of libraries go. */
+export type Bytecode = Record<
+  string,
+  {
+    bytecode: string;
+    deployedBytecode: string;
+    linkReferences: z.infer<typeof links>;
+    deployedLinkReferences: z.infer<typeof links>;
+  }
+>;
 
 /** The project's own sources as they were when first read: one that is edited during a run doesn't mix into it. */
 const read = new Map<string, string>();
@@ -71,16 +79,24 @@ export function bytecodeOf(
   for (const { parts } of named) {
     selection[parts[0]] = {
       ...selection[parts[0]],
-      [parts[1]]: ["evm.bytecode.object", "evm.deployedBytecode.object"],
+      [parts[1]]: ["bytecode", "deployedBytecode"].flatMap((name) => [
+        `evm.${name}.object`,
+        `evm.${name}.linkReferences`,
+      ]),
     };
   }
   const result = compile({ ...sources, ...changed }, selection, optimized);
   if (result.errors.some(({ severity }) => severity === "error")) return undefined;
   return Object.fromEntries(
     named.map(({ name, parts }) => {
-      const { evm } = contract.parse(result.contracts[parts[0]]?.[parts[1]]);
-      const hex = { bytecode: `0x${evm.bytecode.object}`, deployedBytecode: `0x${evm.deployedBytecode.object}` };
-      return [name, hex];
+      const { bytecode, deployedBytecode } = contract.parse(result.contracts[parts[0]]?.[parts[1]]).evm;
+      const replaced = {
+        bytecode: `0x${bytecode.object}`,
+        deployedBytecode: `0x${deployedBytecode.object}`,
+        linkReferences: bytecode.linkReferences,
+        deployedLinkReferences: deployedBytecode.linkReferences,
+      };
+      return [name, replaced];
     }),
   );
 }

@@ -4,8 +4,10 @@ import { clearSnapshots } from "@nomicfoundation/hardhat-network-helpers/dist/sr
 import { network } from "hardhat";
 import Mocha from "mocha";
 
+import { PATIENCE } from "./patience";
+
 /** A test that takes longer fails, and with it the run. */
-const TEST_TIMEOUT_MS = 30_000;
+const TEST_TIMEOUT_MS = 30_000 * PATIENCE;
 
 /** Loaded once: what one run must not share with the next is on the chain, and that is reset. */
 const loaded = new Map<string, Mocha>();

@@ -3,10 +3,11 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { end, endWithUs } from "../lib";
+import { PATIENCE } from "./patience";
 import { type Answer, type Task } from "./worker";
 
 /** A mutant that has no verdict by then hangs. */
-const LIMIT_MS = 300_000;
+const LIMIT_MS = 300_000 * PATIENCE;
 /** A mutant whose worker takes more memory than this hangs as well. */
 const MOST_BYTES = 6e9;
 /** The compiler's memory grows; after so many tasks a worker is replaced. */

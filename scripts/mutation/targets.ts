@@ -29,12 +29,26 @@ export const targets: Record<string, Stage[]> = {
   "contracts/Vault.sol": [{ contracts: [VAULT], tests: at(["vault", "buffer", "auctionHouse", "regressions"]) }],
   "contracts/AuctionHouse.sol": [{ contracts: [HOUSE], tests: at(["auctionHouse", "buffer", "regressions"]) }],
   "contracts/LiquidityBuffer.sol": [{ contracts: [BUFFER], tests: at(["buffer", "auctionHouse", "regressions"]) }],
+  "contracts/libraries/FillSize.sol": [{ contracts: [HOUSE], tests: at(["auctionHouse", "regressions"]) }],
   "contracts/libraries/GradualAuction.sol": [
     {
       contracts: ["contracts/mocks/GradualAuctionHarness.sol:GradualAuctionHarness"],
       tests: at(["libraries/GradualAuction.ts"]),
     },
     { contracts: [HOUSE, BUFFER], tests: at(["auctionHouse", "buffer"]) },
+  ],
+  "contracts/libraries/KeeperPay.sol": [
+    {
+      contracts: ["contracts/mocks/KeeperPayHarness.sol:KeeperPayHarness"],
+      tests: at(["libraries/KeeperPay.ts"]),
+    },
+    { contracts: [HOUSE, BUFFER], tests: at(["auctionHouse", "buffer", "regressions"]) },
+  ],
+  "contracts/libraries/LaneSettings.sol": [
+    {
+      contracts: ["contracts/libraries/LaneSettings.sol:LaneSettings"],
+      tests: at(["auctionHouse/setLane.ts", "auctionHouse/pay.ts", "auctionHouse/sync.ts"]),
+    },
   ],
   "contracts/libraries/PositionMath.sol": [
     {

@@ -140,6 +140,16 @@ describe("mutation: bytecode", () => {
     expect(code("return a * 2;")).to.deep.equal(code("return   2 * a;"));
     expect(code("return a * 2;")).to.not.deep.equal(code("return a * 3;"));
   });
+
+  it("says where the address of a library goes", () => {
+    const text = `pragma solidity ^0.8.24;
+library L { function f() external {} }
+contract A { function g() external { L.f(); } }`;
+    const compiled = bytecodeOf(["A.sol:A"], { "A.sol": text }, { optimized: false })?.["A.sol:A"];
+    const { start, length } = compiled!.linkReferences["A.sol"]!.L![0]!;
+    // two digits a byte, after 0x
+    expect(compiled!.bytecode.slice(2 + 2 * start, 2 + 2 * (start + length))).to.match(/^__\$[0-9a-f]{34}\$__$/);
+  });
 });
 
 describe("mutation: reasons", () => {

@@ -252,6 +252,27 @@ describe("AuctionHouse.absorb", () => {
       expect(after.debt).to.be.gt(0);
       expect(after.debt * before.collateral).to.be.lt(before.debt * after.collateral);
     });
+
+    it("is held against what the position had when its part of the pay was out, and no more", async () => {
+      const { house, oracle, borrower, position, absorb, absorbedIn, setCap } = await opened();
+      // half of an equity of 20 units is pay, of which a fifth is paid: more is left to lose than after all of the pay
+      await oracle.setPrice(priceE36(1590) + 20n * 10n ** 17n);
+      await setCap(weth(2));
+      const snapshot: unknown = await ethers.provider.send("evm_snapshot", []);
+      const before = await position();
+      const { amount, pay } = await absorbedIn(await absorb());
+      expect(amount).to.equal(weth(2));
+      const after = await position();
+      expect(after.collateral).to.equal(before.collateral - pay - amount);
+      expect(after.debt * (before.collateral - pay)).to.be.lt(before.debt * after.collateral);
+      await ethers.provider.send("evm_revert", [snapshot]);
+      // and of 3 units nine tenths of the pay leave too little
+      await oracle.setPrice(priceE36(1590) + 3n * 10n ** 17n);
+      await setCap(weth(9));
+      await expect(absorb())
+        .to.be.revertedWithCustomError(house, "NotAbsorbable")
+        .withArgs(borrower, AbsorbRefusal.TooSmall);
+    });
   });
 
   it("takes no more than the buffer's cap has room for", async () => {
@@ -440,12 +461,16 @@ describe("AuctionHouse.absorb", () => {
         house.interface.encodeFunctionData("absorb", [at, other, to]),
         house.interface.encodeFunctionData("absorbMany", [at, [other], to]),
       ];
-      for (const call of calls) {
-        await hook.setHook(house, call);
-        await expect(house.absorb(token, owner, keeper)).to.be.revertedWithCustomError(
-          house,
-          "ReentrancyGuardReentrantCall",
-        );
+      const paid = [
+        async () => house.open(token, owner, keeper),
+        async () => house.absorb(token, owner, keeper),
+        async () => house.absorbMany(token, [owner], keeper),
+      ];
+      for (const send of paid) {
+        for (const call of calls) {
+          await hook.setHook(house, call);
+          await expect(send()).to.be.revertedWithCustomError(house, "ReentrancyGuardReentrantCall");
+        }
       }
       await hook.setHook(ethers.ZeroAddress, "0x");
       await expect(house.absorb(token, owner, keeper)).to.emit(house, "Absorbed");

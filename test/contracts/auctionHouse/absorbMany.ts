@@ -1,7 +1,9 @@
 import { expect } from "chai";
 import { ethers } from "hardhat";
 
-import { TARGET_WAD, expected, three, toTarget } from "./absorption";
+import { signerOf } from "../fixture";
+import { mulDivUp } from "../math";
+import { TARGET_WAD, costOf, expected, multipleWad, three, toTarget } from "./absorption";
 import { PaidGas, WAD, baseFeeOf, ltvWad, payInWei, priceE36, usdc, weth } from "./setup";
 
 describe("AuctionHouse.absorbMany", () => {
@@ -49,6 +51,8 @@ describe("AuctionHouse.absorbMany", () => {
       [first!.address, payInWei(PaidGas.absorb, baseFee)],
       [second!.address, payInWei(PaidGas.absorbMore, baseFee)],
     ]);
+    const settled = await vault.queryFilter(vault.filters.Settled, transaction.blockNumber!);
+    expect(settled.map(({ args }) => args.owner)).to.deep.equal([first!.address, second!.address]);
     // and the debt of each goes to the right check
     for (const owner of [first!, second!]) {
       const { collateral: held, debtShares } = await vault.position(collateral, owner);
@@ -72,6 +76,24 @@ describe("AuctionHouse.absorbMany", () => {
       [owners[1]!.address, second / 2n],
     ]);
     expect((await buffer.capacity(collateral)).room).to.equal(0);
+  });
+
+  it("spends on the later ones only the cash that the first have left", async () => {
+    const { vault, buffer, owners, setPrice, payNobody, absorbMany, absorbed } = await three();
+    await payNobody();
+    await setPrice(1740);
+    const price = priceE36(1740);
+    const [first, second] = [expected(weth(10), usdc(15_900), price, 0n), expected(weth(20), usdc(31_800), price, 0n)];
+    const rest = second.cost / 2n;
+    await buffer.connect(await signerOf(vault)).cover((await buffer.cash()) - first.cost - rest);
+    const { blockNumber } = await absorbMany(...owners);
+    const events = await absorbed(blockNumber!);
+    const part = (rest * 10n ** 36n) / mulDivUp(price, multipleWad(second.ltv), WAD);
+    expect(events.map(({ owner, amount, cost }) => [owner, amount, cost])).to.deep.equal([
+      [owners[0]!.address, first.taken, first.cost],
+      [owners[1]!.address, part, costOf(part, second.ltv, price)],
+    ]);
+    expect(await buffer.cash()).to.equal(rest - costOf(part, second.ltv, price));
   });
 
   it("passes over a position of next to no equity, of which roundings would outweigh the part that there is room for", async () => {

@@ -396,12 +396,13 @@ describe("AuctionHouse.buy", () => {
         [vault, v.encodeFunctionData("pay", [market, borrower.address, 1n, self])],
         [vault, v.encodeFunctionData("withdrawReserves", [1n, self])],
       ];
-      for (const [target, data] of attempts) {
-        await actor.setCalls([{ target, data }]);
-        await expect(actor.run(house, bought(weth(1)))).to.be.revertedWithCustomError(
-          target,
-          "ReentrancyGuardReentrantCall",
-        );
+      const order = { owner: borrower.address, maxCollateral: weth(1) };
+      const many = h.encodeFunctionData("buyMany", [market, [order], ALL, self, "0x1234"]);
+      for (const outer of [bought(weth(1)), many]) {
+        for (const [target, data] of attempts) {
+          await actor.setCalls([{ target, data }]);
+          await expect(actor.run(house, outer)).to.be.revertedWithCustomError(target, "ReentrancyGuardReentrantCall");
+        }
       }
     });
   });

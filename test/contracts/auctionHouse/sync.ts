@@ -263,7 +263,7 @@ describe("AuctionHouse refreshes a rate older than half an hour", () => {
 
   it("keeps the old one where the depth oracle is gone altogether", async () => {
     const { house, collateral, depth, openLane, dueAt } = await due(1900);
-    await ethers.provider.send("hardhat_setCode", [depth.target, "0x5b5f56"]); // burns all its gas
+    await ethers.provider.send("hardhat_setCode", [depth.target, "0xfe"]); // burns all its gas
     await time.setNextBlockTimestamp(dueAt);
     await expect(openLane()).to.emit(house, "LaneOpened");
     expect((await house.lane(collateral)).ratePerHour).to.equal(weth(120));

@@ -110,6 +110,7 @@ describe("regression: pay is no income", () => {
     const { actor, call, act } = await withActor(market, usdc(15_900));
     await setPay({ tip: 0n });
     await setPrice(1400);
+    await setBaseFee(20n * GWEI);
     const transaction = await act(call.absorb());
     const { pay } = await absorbedIn(transaction);
     const receipt = (await transaction.wait())!;
