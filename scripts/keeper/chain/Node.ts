@@ -146,6 +146,8 @@ export class Node {
       if (verdict === "refused") this.refusedMs.set(requests[i]?.method ?? "", performance.now());
     });
     if (judged.some(({ verdict }) => verdict === "garbage" || verdict === "failed")) this.health.failed();
+    // a contract that answers nothing is one that isn't there: its URL may lead to another chain by now
+    if (judged.some(({ verdict }) => verdict === "garbage")) this.verifiedMs = undefined;
     return judged;
   }
 
