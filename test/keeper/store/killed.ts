@@ -47,7 +47,10 @@ function killAfter(limit: number): void {
   fs.writeSync = write as typeof fs.writeSync;
 }
 
-main().catch((error: unknown) => {
-  console.error(error);
-  process.exit(1);
-});
+// Mocha loads this file too, with the tests
+if (require.main === module) {
+  main().catch((error: unknown) => {
+    console.error(error);
+    process.exit(1);
+  });
+}
