@@ -112,7 +112,8 @@ ofFaults("Keeper's store", true, () => {
     await world.setPrice(MILD);
     await world.run([keeper], 4);
     expect(keeper.isRunning, keeper.lastWords()).to.equal(true);
-    expect(await openLanes(world)).to.equal(MARKETS);
+    // lanes that it opened on the way may have closed again since
+    expect((await world.transactionsOf(keeper.account.address)).length).to.be.at.least(MARKETS);
   });
 
   for (const [what, spoil, quick] of [
