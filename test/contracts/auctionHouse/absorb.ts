@@ -255,8 +255,8 @@ describe("AuctionHouse.absorb", () => {
 
     it("is held against what the position had when its part of the pay was out, and no more", async () => {
       const { house, oracle, borrower, position, absorb, absorbedIn, setCap } = await opened();
-      // half of an equity of 20 units is pay, of which a fifth is paid: more is left to lose than after all of the pay
-      await oracle.setPrice(priceE36(1590) + 20n * 10n ** 17n);
+      // half of an equity of 16 units is pay, of which a fifth is paid: more is left to lose than after all of the pay
+      await oracle.setPrice(priceE36(1590) + 16n * 10n ** 17n);
       await setCap(weth(2));
       const snapshot: unknown = await ethers.provider.send("evm_snapshot", []);
       const before = await position();
