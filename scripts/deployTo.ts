@@ -73,6 +73,13 @@ async function runScripts(rpcUrl: string, parameters: NetworkParameters): Promis
   }
 }
 
+/** The address of a contract that {@link deployTo} deployed. @throws SpillwayError `INTERNAL` where it did not. */
+export function addressIn(deployed: Readonly<Record<string, string>>, name: string): string {
+  const address = deployed[name];
+  if (address === undefined) throw new SpillwayError("INTERNAL", `the deploy scripts made no ${name}`);
+  return address;
+}
+
 function hardhatDeploy(output: string, variables: Readonly<Record<string, string>>): Promise<void> {
   const cli = join(ROOT, "node_modules/hardhat/internal/cli/cli.js");
   const args = [cli, "deploy", "--network", "fork", "--no-compile", "--export", output];

@@ -1,7 +1,6 @@
 import type { Interface } from "ethers";
 import { AuctionHouse__factory, LiquidityBuffer__factory, Vault__factory } from "../../typechain-types";
-import { deployTo, TEST_ACCOUNTS } from "../deployTo";
-import { SpillwayError } from "../lib";
+import { addressIn, deployTo, TEST_ACCOUNTS } from "../deployTo";
 import { mainnet } from "../replay/chain/addresses";
 import { abi } from "../replay/chain/chain";
 import { deployAave } from "../replay/engines/aave-v3/deploy";
@@ -98,11 +97,7 @@ export interface SpillwayProtocol extends Protocol {
 export async function spillway(world: World): Promise<SpillwayProtocol> {
   const deployed = await deployTo(world.url, parametersFor(world));
   await world.chain.start();
-  const at = (name: string): string => {
-    const address = deployed[name];
-    if (address === undefined) throw new SpillwayError("INTERNAL", `the deploy scripts made no ${name}`);
-    return address;
-  };
+  const at = (name: string): string => addressIn(deployed, name);
   const [vaultAddress, houseAddress, bufferAddress] = [at("Vault"), at("AuctionHouse"), at("LiquidityBuffer")];
   const [vaultAbi, houseAbi] = [Vault__factory.createInterface(), AuctionHouse__factory.createInterface()];
   const vault = caller(vaultAddress, vaultAbi);

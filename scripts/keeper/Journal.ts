@@ -5,6 +5,8 @@ import type { Decision } from "./strategy/view";
 
 /** A transaction of this run. Amounts in loan asset's smallest units. */
 export interface Entry {
+  /** Its job's: no two with one key are under way at once. */
+  key: string;
   block: number;
   kind: string;
   /** Empty for a redemption, which is of no market. */
@@ -40,7 +42,7 @@ export class Journal {
 
   sent(decision: Decision, job: Job, nonce: number, hash: string, block: Block): void {
     const market = decision.kind === "fulfil" ? "" : decision.market;
-    const about = { block: block.number, kind: job.kind, market, hash, nonce };
+    const about = { key: job.key, block: block.number, kind: job.kind, market, hash, nonce };
     this.entries.unshift({ ...about, expected: decision.worth, result: "pending", earned: undefined, gas: undefined });
     this.entries.splice(REMEMBERED);
   }
@@ -51,7 +53,7 @@ export class Journal {
     const kind = job?.kind ?? "given-up";
     const earned = earnedOf(logs, valuation);
     const gas = (gasPaid * (weiPriceE36 ?? 0n)) / 10n ** 36n;
-    const entry = this.entries.find((one) => one.nonce === nonce && one.kind === kind);
+    const entry = this.entries.find((one) => one.key === job?.key && one.nonce === nonce);
     const total = this.profit.get(kind) ?? { count: 0, earned: 0n, gas: 0n };
     if (result === "unmined") {
       // what was counted is taken back; the receipt of its next block counts anew

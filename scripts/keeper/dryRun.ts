@@ -2,19 +2,24 @@ import type { Logger } from "pino";
 
 import { revertReason } from "./chain/contracts";
 import { type Rpc, toHex } from "./chain/rpc";
-import { jobOf, keyOf, type Targets } from "./jobs";
+import { jobOf, keyOf, routeOf, type Targets } from "./jobs";
 import type { Plan } from "./plan";
+import type { GasUnits } from "./sender/GasLearner";
 import type { Job } from "./sender/job";
 import type { Outlet } from "./venues/Outlet";
 
 /** Shows what a plan would send, each transaction simulated on the block's state, and sends nothing. */
 export class DryRun {
-  /** @param sender Who would send. */
+  /**
+   * @param sender Who would send.
+   * @param learnt What transactions really take.
+   */
   constructor(
     private readonly rpc: Rpc,
     private readonly sender: string,
     private readonly targets: Targets,
     private readonly outletOf: (market: string) => Outlet | undefined,
+    private readonly learnt: GasUnits,
     private readonly log: Logger,
   ) {}
 
@@ -22,8 +27,8 @@ export class DryRun {
   async show({ block, decisions, weiPriceE36 }: Plan): Promise<void> {
     const jobs: Job[] = [];
     for (const decision of decisions) {
-      const route = "sale" in decision ? await this.outletOf(decision.market)?.route(decision.sale.parts) : [];
-      if (route !== undefined) jobs.push(jobOf(decision, this.targets, weiPriceE36, route));
+      const route = await routeOf(decision, this.outletOf);
+      if (route !== undefined) jobs.push(jobOf(decision, this.targets, weiPriceE36, route, this.learnt));
       else this.log.info({ block: block.number, job: keyOf(decision), fails: "no-venue" }, "would not send");
     }
     if (jobs.length === 0) return;

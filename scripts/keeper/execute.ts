@@ -4,14 +4,14 @@ import type { Block } from "./chain/block";
 import type { Coordination } from "./coordination/Coordination";
 import type { Explainer } from "./explain/Explainer";
 import { labelOf } from "./explain/reasons";
-import { type Targets, jobOf, keyOf } from "./jobs";
+import { type Targets, jobOf, keyOf, routeOf } from "./jobs";
 import type { Journal } from "./Journal";
 import type { Metrics } from "./metrics/Metrics";
 import type { Plan } from "./plan";
 import type { Job, Outcome } from "./sender/job";
 import type { SignerPool } from "./sender/SignerPool";
 import type { Decision } from "./strategy/view";
-import type { Outlet, SizedLeg } from "./venues/Outlet";
+import type { Outlet } from "./venues/Outlet";
 
 /** A transaction that the node accepted. */
 export interface Action {
@@ -100,24 +100,18 @@ export class Executor {
   }
 
   private async claim({ block, decisions, weiPriceE36 }: Plan): Promise<Map<Job, Decision>> {
-    const { sender, coordination, targets, maxActions } = this.deps;
+    const { sender, coordination, targets, outletOf, maxActions } = this.deps;
     const claimed = new Map<Job, Decision>();
     for (const decision of decisions) {
       if (claimed.size === maxActions) break;
       const key = keyOf(decision);
       const rested = (this.resting.get(key)?.until ?? 0) <= block.number;
       if (!rested || !(await coordination.claim(key))) continue;
-      const route = await this.routeOf(decision);
+      const route = await routeOf(decision, outletOf);
       if (route !== undefined) claimed.set(jobOf(decision, targets, weiPriceE36, route, sender.gas), decision);
       else await this.passOver(decision, block);
     }
     return claimed;
-  }
-
-  /** Undefined where a venue doesn't stand by its quote any more. */
-  private async routeOf(decision: Decision): Promise<readonly SizedLeg[] | undefined> {
-    if (!("sale" in decision)) return [];
-    return this.deps.outletOf(decision.market)?.route(decision.sale.parts);
   }
 
   /** Without its venue it is decided anew at the next block. */

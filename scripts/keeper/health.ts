@@ -12,6 +12,8 @@ export interface HealthReason {
     | "store-failed"
     | "redis-lost";
   text: string;
+  /** Whose account it is about, where it is about one. */
+  signer?: string;
 }
 
 /** What readiness rests on. */
@@ -49,7 +51,8 @@ export interface HealthLimits {
 /** Everything that keeps a keeper from acting, worst first; empty when it is ready. Pure. */
 export function reasonsOf(facts: HealthFacts, limits: HealthLimits): HealthReason[] {
   const reasons: HealthReason[] = [];
-  const add = (code: HealthReason["code"], text: string): number => reasons.push({ code, text });
+  const add = (code: HealthReason["code"], text: string, signer?: string): number =>
+    reasons.push({ code, text, ...(signer !== undefined && { signer }) });
   if (facts.head === "none") add("no-node", "no node answers; check rpc");
   if (facts.sinceBlockMs === undefined) add("stalled", "no block was dealt with yet");
   else if (facts.sinceBlockMs > limits.stalledMs) {
@@ -61,13 +64,13 @@ export function reasonsOf(facts: HealthFacts, limits: HealthLimits): HealthReaso
   if (facts.bookDiffers) add("book-differs", "the book differs from the chain and is read anew");
   for (const { address, balanceWei, trouble } of facts.signers) {
     if (trouble === "stuck") {
-      add("stuck-nonce", `${address} has a nonce that is not mined; raise maxFeePerGas, or see the log`);
+      add("stuck-nonce", `${address} has a nonce that is not mined; raise maxFeePerGas, or see the log`, address);
     }
     if (trouble === "foreign") {
-      add("foreign-nonce", `${address} is used by another program; give this keeper a key of its own`);
+      add("foreign-nonce", `${address} is used by another program; give this keeper a key of its own`, address);
     }
     if (trouble === "no-funds" || (balanceWei ?? limits.leastBalanceWei) < limits.leastBalanceWei) {
-      add("low-balance", `${address} has too little ether for gas; top it up`);
+      add("low-balance", `${address} has too little ether for gas; top it up`, address);
     }
   }
   if (facts.storeFailure !== undefined) add("store-failed", `the store can't be written: ${facts.storeFailure}`);
@@ -81,9 +84,10 @@ const BEARABLE: ReadonlySet<HealthReason["code"]> = new Set(["store-failed", "re
 /** Whether a keeper with these reasons can still act. One of several signers that can send is enough. */
 export function isReady(reasons: readonly HealthReason[], signers: number): boolean {
   const broken = new Set<string>();
-  for (const { code, text } of reasons) {
-    if (code === "low-balance" || code === "stuck-nonce") broken.add(text.split(" ")[0] ?? text);
-    else if (!BEARABLE.has(code)) return false;
+  for (const { code, signer } of reasons) {
+    if (BEARABLE.has(code)) continue;
+    if (signer === undefined) return false;
+    broken.add(signer);
   }
   return broken.size < Math.max(1, signers);
 }

@@ -3,7 +3,7 @@ import { auctionHouseAbi, bufferAbi, flashLiquidatorAbi } from "./chain/contract
 import type { GasUnits } from "./sender/GasLearner";
 import type { Job } from "./sender/job";
 import { type Decision, type Policy, gasUnits, mostCost } from "./strategy/view";
-import type { SizedLeg } from "./venues/Outlet";
+import type { Outlet, SizedLeg } from "./venues/Outlet";
 
 /** What transactions take by the constants alone. */
 const BY_CONSTANTS: GasUnits = { gasUnits: (_, constant) => constant };
@@ -26,6 +26,17 @@ const PROFIT_WORD = 2;
 /** Names what a decision is about: no two transactions with the same key are under way at once. */
 export function keyOf(decision: Decision): string {
   return `${decision.kind}:${decision.kind === "fulfil" ? decision.controller : decision.market}`;
+}
+
+/**
+ * Where what a decision buys is sold: empty where it sells nothing, undefined where a venue doesn't stand by its quote any more.
+ * @param outletOf Where a market's collateral goes.
+ */
+export async function routeOf(
+  decision: Decision,
+  outletOf: (market: string) => Outlet | undefined,
+): Promise<readonly SizedLeg[] | undefined> {
+  return "sale" in decision ? outletOf(decision.market)?.route(decision.sale.parts) : [];
 }
 
 /**

@@ -119,7 +119,7 @@ export class Keeper {
       outletOf,
       maxActions,
     });
-    this.dryRun = new DryRun(rpc, signer.address, targets, outletOf, log);
+    this.dryRun = new DryRun(rpc, signer.address, targets, outletOf, sender.gas, log);
     this.auditor = new Auditor(rpc, this.follower, new Audit(this.follower.book, addresses.vault));
   }
 
@@ -160,6 +160,11 @@ export class Keeper {
   market(collateral: string, most: number): { riskiest: Position[]; debtShares: bigint } {
     const { book } = this.follower;
     return { riskiest: book.riskiest(collateral, most), debtShares: book.debtShares(collateral) };
+  }
+
+  /** Empty before the first block. */
+  get loanAsset(): string {
+    return this.markets.loanAsset;
   }
 
   /** Positions in the book. */

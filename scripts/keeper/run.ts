@@ -8,12 +8,9 @@ import { type Rpc, unwrapHex } from "./chain/rpc";
 import type { Head } from "./chain/Tip";
 import type { Settings } from "./config";
 import { type Dashboard, serveDashboard } from "./dashboard/server";
-import { Reporter } from "./dashboard/Reporter";
-import type { MemberRow } from "./dashboard/snapshot";
-import { readBufferCash, readTokens } from "./dashboard/tokens";
+import { LivePage } from "./dashboard/LivePage";
 import { InProcessCoordination } from "./coordination/Coordination";
 import { Fleet } from "./coordination/Fleet";
-import type { FleetStatus } from "./coordination/status";
 import { mayPass } from "./exitCode";
 import { type HealthReason, isReady, reasonsOf } from "./health";
 import { Keeper } from "./keeper";
@@ -29,9 +26,6 @@ const HEALTH_LIMITS = { stalledMs: 120_000, leastBalanceWei: 10n ** 16n };
 const HEADLESS_AFTER_MS = 10_000;
 /** A loop that has not turned for this long is dead. */
 const DEAD_AFTER_MS = 180_000;
-/** How often the page is told of the fleet, and for how many blocks back of what others did. */
-const FLEET_EVERY_MS = 2_000;
-const MISSED_BLOCKS = 5_000;
 /** A member of a fleet leaves the work to others when it has not seen the chain for so long, or for so many polls. */
 const UNFIT_AFTER = { ms: 5_000, polls: 3 };
 
@@ -99,13 +93,14 @@ export async function run(
       const reasons = reasonsOf(facts, HEALTH_LIMITS);
       return { ready: isReady(reasons, signers.length), reasons };
     };
+    let page: LivePage | undefined;
     if (settings.metricsPort > 0) {
       const alive = (): boolean => Date.now() - lastTurnMs < DEAD_AFTER_MS;
       dashboard = await serveDashboard(settings.metricsPort, { registry: metrics.registry, health, alive });
+      const { chainId, vault, dryRun } = settings;
+      const { buffer } = config.addresses;
+      page = new LivePage({ dashboard, keeper, rpc, store, metrics, log, fleet, chainId, vault, buffer, dryRun });
     }
-    let reporter: Reporter | undefined;
-    let members: MemberRow[] = [];
-    let membersMs = 0;
     log.info({ signer: signer.address, chainId: settings.chainId, dryRun: settings.dryRun }, "keeper runs");
 
     let lastHash: string | undefined;
@@ -119,7 +114,8 @@ export async function run(
       headlessMs = status === "ok" ? undefined : (headlessMs ?? Date.now());
       if (block === undefined || status === "behind") continue; // nothing can be read as of the last block
       try {
-        if (block.hash !== lastHash) await keeper.onBlock(block, { observeOnly: status === "stale" });
+        const isNew = block.hash !== lastHash;
+        if (isNew) await keeper.onBlock(block, { observeOnly: status === "stale" });
         else if (isRung) await keeper.resume(block);
         lastHash = block.hash;
         lastFitMs = status === "ok" ? Date.now() : Number.NEGATIVE_INFINITY;
@@ -128,25 +124,7 @@ export async function run(
         seen.lagSeconds = Math.max(0, Math.floor(Date.now() / 1000) - Number(block.timestamp));
         seen.positions = keeper.bookSize;
         seen.pending = keeper.pendingCount;
-        if (dashboard !== undefined) {
-          const { chainId, vault, dryRun } = settings;
-          if (reporter === undefined) {
-            const { asset, of: tokens } = await readTokens(rpc, block.number, vault);
-            reporter = new Reporter(keeper, { chainId, vault, dryRun, asset, tokens });
-          }
-          if (fleet !== undefined && fleet.role !== "alone" && Date.now() - membersMs >= FLEET_EVERY_MS) {
-            members = memberRows(await fleet.status());
-            membersMs = Date.now();
-          }
-          const snapshot = reporter.snapshot(block, Date.now(), {
-            ...health(),
-            ...{ nodes: rpc.nodes(), fleet: members },
-            bufferCash: await readBufferCash(rpc, block.number, config.addresses.buffer),
-            missed: store.opportunities({ block: block.number - MISSED_BLOCKS }),
-          });
-          metrics.setProfit(snapshot.profit);
-          dashboard.push(snapshot);
-        }
+        if (isNew) await page?.show(block, health());
       } catch (error) {
         if (!mayPass(error)) throw error;
         metrics.errors.inc({ code: error.code });
@@ -161,15 +139,6 @@ export async function run(
     rpc.close();
     store?.close();
   }
-}
-
-function memberRows({ members, underWay }: FleetStatus): MemberRow[] {
-  const highest = Math.max(0, ...members.map(({ head }) => head));
-  return members.map(({ id, host, role, signers, head, seenMsAgo }) => ({
-    ...{ id, host, role, signer: signers.join(" "), head, lagBlocks: highest - head },
-    jobs: underWay.filter(({ member }) => member === id).length,
-    seenSecondsAgo: Math.round(seenMsAgo / 1000),
-  }));
 }
 
 function openNodes(settings: Settings, metrics: Metrics, log: Logger): NodePool {

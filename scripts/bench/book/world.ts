@@ -1,7 +1,7 @@
 import { getAddress, id, keccak256, toBeHex, zeroPadValue } from "ethers";
 
 import { IERC20__factory, IVault__factory } from "../../../typechain-types";
-import { deployTo } from "../../deployTo";
+import { addressIn, deployTo } from "../../deployTo";
 import { type Rpc, type RpcCall, SpillwayError } from "../../lib";
 import { abi } from "../../replay/chain/chain";
 import { reconstructMainnet } from "../../replay/chain/reconstruct";
@@ -82,11 +82,7 @@ export class BenchWorld {
       const { world } = ready;
       const deployed = await deployTo(world.url, parametersFor(world));
       await world.chain.start();
-      const at = (name: string): string => {
-        const address = deployed[name];
-        if (address === undefined) throw new SpillwayError("INTERNAL", `the deploy scripts made no ${name}`);
-        return address;
-      };
+      const at = (name: string): string => addressIn(deployed, name);
       const { collateral, pool } = item(world.markets, 0);
       const deployment = {
         ...{ vault: at("Vault"), auctionHouse: at("AuctionHouse"), buffer: at("LiquidityBuffer") },

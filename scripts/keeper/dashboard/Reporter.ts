@@ -1,4 +1,4 @@
-import { BPS, INDEX_SCALE, PRICE_SCALE, WAD } from "../../lib";
+import { BPS, bpsToWad, INDEX_SCALE, PRICE_SCALE, WAD } from "../../lib";
 import { debtOf, ltvWad } from "../book/position";
 import type { Block } from "../chain/block";
 import type { NodeStatus } from "../chain/NodePool";
@@ -6,7 +6,8 @@ import type { Opportunity } from "../explain/opportunity";
 import type { HealthReason } from "../health";
 import type { Keeper } from "../keeper";
 import type { MarketSighting } from "../observe";
-import { multipleAtHeadWad } from "./head";
+import { head } from "../strategy/gradualAuction";
+import type { MarketView } from "../strategy/view";
 import type { LaneRow, MemberRow, MissedRow, NodeRow, PositionRow, Sample, Snapshot } from "./snapshot";
 import type { Token } from "./tokens";
 
@@ -15,7 +16,7 @@ export interface Frame {
   chainId: number;
   vault: string;
   dryRun: boolean;
-  asset: Token;
+  /** Of the loan asset and of each market that was seen. */
   tokens: ReadonlyMap<string, Token>;
 }
 
@@ -45,14 +46,21 @@ export class Reporter {
 
   /** The state as of a block that the keeper has dealt with. */
   snapshot(block: Block, nowMs: number, around: Around): Snapshot {
-    const { chainId, vault, dryRun, asset } = this.frame;
+    const { chainId, vault, dryRun } = this.frame;
     const sightings = this.keeper.seen?.markets ?? [];
     const profit = [...this.keeper.journal.profit].map(([kind, { count, earned, gas }]) => ({
       ...{ kind, count, earned: this.money(earned), gas: this.money(gas) },
     }));
     this.sample(block, sightings, profit);
     return {
-      ...{ at: nowMs, chainId, block: block.number, blockTime: Number(block.timestamp), vault, asset: asset.symbol },
+      ...{
+        at: nowMs,
+        chainId,
+        block: block.number,
+        blockTime: Number(block.timestamp),
+        vault,
+        asset: this.asset.symbol,
+      },
       ...{ dryRun, ready: around.ready, reasons: around.reasons, profit },
       lanes: sightings.map((sighting) => this.lane(sighting)),
       positions: sightings
@@ -61,7 +69,7 @@ export class Reporter {
         .slice(0, POSITIONS),
       actions: this.keeper.journal.last
         .slice(0, POSITIONS)
-        .map(({ market, expected, earned, gas, result, ...rest }) => ({
+        .map(({ key: _, market, expected, earned, gas, result, ...rest }) => ({
           ...{ ...rest, name: this.name(market), expected: this.money(expected) },
           ...{ result: result === "unmined" ? "pending" : result },
           ...{
@@ -105,13 +113,12 @@ export class Reporter {
     const { indexE27 = 0n } = this.keeper.seen ?? {};
     const debt = (this.keeper.market(market, 0).debtShares * indexE27) / INDEX_SCALE;
     const isOpen = view?.lane.isOpen ?? false;
-    const head = view === undefined || !isOpen ? undefined : multipleAtHeadWad(view);
     return {
       ...{ market, name: this.name(market), isOpen, diverged: view?.lane.diverged ?? false },
       price: priceE36 === undefined ? null : this.price(priceE36, market),
       pace: view === undefined ? null : scaled(view.lane.ratePerHour, decimals),
       premiumPct: view === undefined ? null : percent(view.lane.premiumWad),
-      headPct: head === undefined ? null : percent(head - WAD),
+      headPct: view === undefined || !isOpen ? null : percent(multipleAtHeadWad(view) - WAD),
       ...{ unhealthy: unhealthy?.count ?? 0, debt: this.money(debt), lltvPct: Number(lltvBps) / 100 },
     };
   }
@@ -134,8 +141,12 @@ export class Reporter {
     return { block, kind, name: this.name(market), owner, taker, reason };
   }
 
-  private token(market: string): Token {
-    return this.frame.tokens.get(market) ?? { symbol: market.slice(0, 8), decimals: 18 };
+  private get asset(): Token {
+    return this.token(this.keeper.loanAsset);
+  }
+
+  private token(address: string): Token {
+    return this.frame.tokens.get(address) ?? { symbol: address.slice(0, 8), decimals: 18 };
   }
 
   private name(market: string): string {
@@ -143,12 +154,18 @@ export class Reporter {
   }
 
   private money(amount: bigint): number {
-    return scaled(amount, this.frame.asset.decimals);
+    return scaled(amount, this.asset.decimals);
   }
 
   private price(priceE36: bigint, market: string): number {
-    return (Number(priceE36) / 1e36) * 10 ** (this.token(market).decimals - this.frame.asset.decimals);
+    return this.money((10n ** BigInt(this.token(market).decimals) * priceE36) / PRICE_SCALE);
   }
+}
+
+/** What the lane asks of a position that is just over its limit, in the oracle's price, Wad. */
+function multipleAtHeadWad({ lane, parameters }: MarketView): bigint {
+  const now = { ...lane, slopeWad: parameters.slopeWad };
+  return head(now, lane.premiumWad, bpsToWad(parameters.firstDiscountBps)).multipleWad;
 }
 
 function nodeRow({ host, role, head, headAgeMs, latencyMs, errors, score }: NodeStatus): NodeRow {

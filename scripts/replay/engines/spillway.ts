@@ -8,7 +8,7 @@ import {
   LiquidityBuffer__factory,
   Vault__factory,
 } from "../../../typechain-types";
-import { deployTo, TEST_ACCOUNTS } from "../../deployTo";
+import { addressIn, deployTo, TEST_ACCOUNTS } from "../../deployTo";
 import { bpsToWad, max, min, type RpcCall, SpillwayError } from "../../lib";
 import {
   HttpRpc,
@@ -125,11 +125,7 @@ export class Spillway implements Engine {
     const fromBlock = chain.blockNumber;
     const deployed = await deployTo(this.world.url, this.parameters);
     await chain.start();
-    const at = (name: string): string => {
-      const address = deployed[name];
-      if (address === undefined) throw new SpillwayError("INTERNAL", `the deploy scripts made no ${name}`);
-      return address;
-    };
+    const at = (name: string): string => addressIn(deployed, name);
     this.addresses = { vault: at("Vault"), house: at("AuctionHouse"), buffer: at("LiquidityBuffer") };
     this.gaugeCalls = this.callsOfGauges();
     if (!this.world.impact) await this.fixDepths();

@@ -1,5 +1,6 @@
 import { expect } from "chai";
 
+import type { Snapshot } from "../../../scripts/keeper/dashboard/snapshot";
 import { useBrowser } from "../../chromium";
 import { MARKETS, ofFaults, onWorld, settled, SHARP } from "./support";
 
@@ -23,6 +24,9 @@ ofFaults("Keeper's page", true, () => {
       expect(await page.locator("#profit tbody th").allInnerTexts()).to.include("open");
       const earned = await page.locator("#profit tbody tr", { hasText: "open" }).locator("td").nth(1).innerText();
       expect(Number.parseFloat(earned.replace(/,/g, ""))).to.be.greaterThan(0);
+      const state = (await (await fetch(`http://127.0.0.1:${keeper.port}/state`)).json()) as Snapshot;
+      const times = state.series.map(({ time }) => time);
+      expect(times, "one sample a block, however often it is polled").to.deep.equal([...new Set(times)]);
       const shot = process.env["KEEPER_PAGE_SHOT"];
       if (shot !== undefined) await page.screenshot({ path: shot, fullPage: true });
       expect(problems).to.deep.equal([]);
