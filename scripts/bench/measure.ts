@@ -1,13 +1,10 @@
 import { id, type Interface } from "ethers";
 import { SpillwayError } from "../lib";
 import { mainnet } from "../replay/chain/addresses";
-import { abi } from "../replay/chain/chain";
-import { reconstructMainnet } from "../replay/chain/reconstruct";
-import { publication } from "../replay/market/market";
 import { item } from "../replay/item";
-import { findScenario } from "../replay/scenarios";
-import { createWorld, type ReadyWorld } from "../replay/world";
+import type { ReadyWorld } from "../replay/world";
 import { IERC20__factory } from "../../typechain-types";
+import { openGround, PRICE, queuePrice } from "./ground";
 import { aaveV3, morphoBlue, spillway, type Call, type Protocol } from "./protocols";
 
 export const PROTOCOLS = ["spillway", "morpho-blue", "aave-v3"] as const;
@@ -18,7 +15,6 @@ export type Measured = Record<string, Partial<Record<ProtocolName, number>>>;
 
 const ETH = 10n ** 18n;
 const USDC = 10n ** 6n;
-const PRICE = 200;
 /** Every position that is sold is opened at this LTV, below what each of the three allows. */
 const OPENED_LTV = 0.795;
 const COLLATERAL = 100n * ETH;
@@ -41,22 +37,14 @@ const owner = (name: (typeof SOLD)[number]): string => account(name);
 const TEN = Array.from({ length: BATCH }, (_, index) => account(`of ten ${index}`));
 
 const erc20: Interface = IERC20__factory.createInterface();
-const feedAbi = abi(["function owner() view returns (address)"]);
 
 /** Deploys the three on one chain and does the same in each. Takes about half a minute. */
 export async function measureGas(): Promise<Measured> {
-  const scenario = findScenario("black-thursday");
-  const origin = await reconstructMainnet(scenario.start - 86_400);
-  let ready: ReadyWorld | undefined;
+  const ground = await openGround();
   try {
-    ready = await createWorld({
-      ...{ scenario, startPrices: [PRICE], start: scenario.start, stepSeconds: 60 },
-      ...{ bookToDepth: 1, buffer: 0, keepers: "profit" as const, seed: 1, impact: false, fork: { url: origin.url } },
-    });
-    return await new Measurement(ready).run();
+    return await new Measurement(ground.ready).run();
   } finally {
-    await ready?.anvil.stop();
-    await origin.stop();
+    await ground.stop();
   }
 }
 
@@ -174,13 +162,8 @@ class Measurement {
 
   /** Lets the feeds say this price of the collateral. */
   private async publish(price: number): Promise<void> {
-    const { chain, loan, markets } = this.ready.world;
-    const { feed } = item(markets, 0).collateral;
-    const [by] = await chain.read(feed, feedAbi, "owner");
-    const operator = String(by).toLowerCase();
-    chain.send(publication(operator, feed, price));
-    chain.send(publication(operator, loan.feed, 1));
-    await chain.settle("prices");
+    await queuePrice(this.ready.world, price);
+    await this.ready.world.chain.settle("prices");
   }
 
   private get collateral(): string {

@@ -3,16 +3,12 @@ import { getAddress, id, keccak256, toBeHex, zeroPadValue } from "ethers";
 import { IERC20__factory, IVault__factory } from "../../../typechain-types";
 import { addressIn, deployTo } from "../../deployTo";
 import { type Rpc, type RpcCall, SpillwayError } from "../../lib";
-import { abi } from "../../replay/chain/chain";
-import { reconstructMainnet } from "../../replay/chain/reconstruct";
 import { parametersFor } from "../../replay/engines/spillwayParameters";
 import { item } from "../../replay/item";
-import { publication } from "../../replay/market/market";
-import { findScenario } from "../../replay/scenarios";
-import { createWorld, type ReadyWorld } from "../../replay/world";
+import type { ReadyWorld } from "../../replay/world";
+import { type Ground, openGround, PRICE, queuePrice } from "../ground";
 import type { SyntheticEvent } from "./proxy";
 
-const PRICE = 200;
 const ETH = 10n ** 18n;
 const USDC = 10n ** 6n;
 const INDEX = 10n ** 27n;
@@ -24,7 +20,6 @@ const WRITES_AT_ONCE = 2_000;
 
 const vaultAbi = IVault__factory.createInterface();
 const erc20 = IERC20__factory.createInterface();
-const feedAbi = abi(["function owner() view returns (address)"]);
 const LENDER = `0x${id("book bench lender").slice(-40)}`;
 
 /** What a keeper has to know of the bench's protocol. */
@@ -63,23 +58,16 @@ export function benchPositions(count: number): BenchPosition[] {
 /** Real contracts on an anvil, with positions that were put into the vault's storage. */
 export class BenchWorld {
   private constructor(
-    private readonly ready: ReadyWorld,
-    private readonly origin: { stop: () => Promise<void> },
+    private readonly ground: Ground,
     readonly deployment: Deployment,
     readonly events: readonly SyntheticEvent[],
   ) {}
 
   static async create(positions: readonly BenchPosition[], log: (words: string) => void): Promise<BenchWorld> {
-    const scenario = findScenario("black-thursday");
-    const origin = await reconstructMainnet(scenario.start - 86_400);
-    let ready: ReadyWorld | undefined;
+    const ground = await openGround();
     try {
-      ready = await createWorld({
-        ...{ scenario, startPrices: [PRICE], start: scenario.start, stepSeconds: 60 },
-        ...{ bookToDepth: 1, buffer: 0, keepers: "profit" as const, seed: 1, impact: false, fork: { url: origin.url } },
-      });
       log("deploying");
-      const { world } = ready;
+      const { world } = ground.ready;
       const deployed = await deployTo(world.url, parametersFor(world));
       await world.chain.start();
       const at = (name: string): string => addressIn(deployed, name);
@@ -90,37 +78,31 @@ export class BenchWorld {
         fromBlock: world.chain.blockNumber,
       };
       log(`writing ${positions.length} positions`);
-      const events = await place(ready, deployment, positions);
-      return new BenchWorld(ready, origin, deployment, events);
+      const events = await place(ground.ready, deployment, positions);
+      return new BenchWorld(ground, deployment, events);
     } catch (error) {
-      await ready?.anvil.stop();
-      await origin.stop();
+      await ground.stop();
       throw error;
     }
   }
 
   get url(): string {
-    return this.ready.anvil.url;
+    return this.ground.ready.anvil.url;
   }
 
   /** Mines a block in which the feeds say this price, some seconds after the last one. */
   async publish(price: number, seconds: number): Promise<void> {
-    const { chain, loan, markets } = this.ready.world;
-    const { feed } = item(markets, 0).collateral;
-    const [by] = await chain.read(feed, feedAbi, "owner");
-    const operator = String(by).toLowerCase();
-    chain.send(publication(operator, feed, price));
-    chain.send(publication(operator, loan.feed, 1));
-    await chain.mine(chain.timestamp + seconds, 10n ** 9n);
+    const { world } = this.ground.ready;
+    await queuePrice(world, price);
+    await world.chain.mine(world.chain.timestamp + seconds, 10n ** 9n);
   }
 
   async fund(account: string): Promise<void> {
-    await this.ready.world.chain.setBalance(account, 10n ** 24n);
+    await this.ground.ready.world.chain.setBalance(account, 10n ** 24n);
   }
 
   async stop(): Promise<void> {
-    await this.ready.anvil.stop();
-    await this.origin.stop();
+    await this.ground.stop();
   }
 }
 
